@@ -124,17 +124,13 @@ os.environ.setdefault("UV_HTTP_TIMEOUT", "180")
 LOCKED = ("--constraint", "constraints.txt", "--build-constraints", "constraints.txt")
 PARALLEL = ("-n", "logical", "--maxprocesses", "8")
 ELSEWHERE = ("--ignore=tests/integration", "--ignore=tests/benchmarks")  # sessions of their own
-GRACE = {
-    "interrupt_timeout": 60,
-    "terminate_timeout": 60,
-}  # seconds; Airflow's children end in order
 
 
 @nox.session(reuse_venv=True)
 def demo(session: nox.Session) -> None:
     """Show the whole path on real data, from a source to the site; `-- --serve` keeps it up."""
     session.install("--editable", ".[all]", "--group", "demo", *LOCKED)
-    session.run("python", "-m", "tests.demo", *session.posargs, **GRACE)
+    _run_with_grace(session, "python", "-m", "tests.demo", *session.posargs)
 
 
 @nox.session(reuse_venv=True)
@@ -197,8 +193,8 @@ def integration(session: nox.Session) -> None:
     chromium = _system_program(
         session, ("chromium", "chromium-browser", "google-chrome"), package="chromium"
     )
-    environment = {"PLATFORM_OPS_CHROMIUM": chromium}
-    session.run("pytest", "tests/integration", *session.posargs, env=environment, **GRACE)
+    session.env["PLATFORM_OPS_CHROMIUM"] = chromium
+    _run_with_grace(session, "pytest", "tests/integration", *session.posargs)
 
 
 @nox.session
@@ -297,6 +293,11 @@ def lock(session: nox.Session) -> None:
         "# Made by `nox -s lock`; pip and uv take it with -c, and any mirror serves it.",
     ]
     CONSTRAINTS.write_text("\n".join([*header, *pins, ""]), encoding="utf-8")
+
+
+def _run_with_grace(session: nox.Session, *command: str) -> None:
+    """Run a command that needs time after Ctrl-C: children such as Airflow's end in order."""
+    session.run(*command, interrupt_timeout=60, terminate_timeout=60)
 
 
 def _system_program(session: nox.Session, names: tuple[str, ...], package: str) -> str:
