@@ -1,0 +1,87 @@
+"""Archive what Airflow DAGs take in: verbatim, exactly once, under a URL known in advance.
+
+Importing this package imports neither Airflow nor a source; names load when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from platform_ops import archive as archive
+    from platform_ops.entity import Entity, Manifest, Origin, Part, Reference, RunIdentity, Slot
+    from platform_ops.errors import (
+        ArchiveConflict,
+        ArchiveCorrupt,
+        ArchiveError,
+        ConfigError,
+        NotArchived,
+        PlatformError,
+        SourceError,
+    )
+    from platform_ops.ingest import ArchivingOperator, archive_session, asset
+    from platform_ops.sources.http import ArchivingHttpHook, ArchivingHttpOperator
+
+__all__ = [
+    "ArchiveConflict",
+    "ArchiveCorrupt",
+    "ArchiveError",
+    "ArchivingHttpHook",
+    "ArchivingHttpOperator",
+    "ArchivingOperator",
+    "ConfigError",
+    "Entity",
+    "Manifest",
+    "NotArchived",
+    "Origin",
+    "Part",
+    "PlatformError",
+    "Reference",
+    "RunIdentity",
+    "Slot",
+    "SourceError",
+    "archive",
+    "archive_session",
+    "asset",
+]
+
+__version__: Final = "0.1.0"
+
+_HOMES: Final = {
+    "platform_ops.archive": ("archive",),
+    "platform_ops.entity": (
+        "Entity",
+        "Manifest",
+        "Origin",
+        "Part",
+        "Reference",
+        "RunIdentity",
+        "Slot",
+    ),
+    "platform_ops.errors": (
+        "ArchiveConflict",
+        "ArchiveCorrupt",
+        "ArchiveError",
+        "ConfigError",
+        "NotArchived",
+        "PlatformError",
+        "SourceError",
+    ),
+    "platform_ops.ingest": ("ArchivingOperator", "archive_session", "asset"),
+    "platform_ops.sources.http": ("ArchivingHttpHook", "ArchivingHttpOperator"),
+}
+
+
+def __getattr__(name: str) -> Any:  # Any: whatever the facade exports
+    for home, names in _HOMES.items():
+        if name in names:
+            module = import_module(home)
+            value = module if home == f"{__name__}.{name}" else getattr(module, name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,210 @@
+"""The archive: the only room that touches storage, and these functions are its door.
+
+It needs no Airflow: an analyst opens, finds and verifies with the base install. Every function takes
+the site's settings where they are not passed.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from platform_ops import settings as _settings
+from platform_ops.archive import read as _read
+from platform_ops.archive import store as _store
+from platform_ops.archive import verify as _verify
+from platform_ops.archive.store import Store, use_credentials
+from platform_ops.archive.verify import Fault, Verdict
+from platform_ops.archive.write import Commit, Outcome, Session
+from platform_ops.entity import Entity, Manifest, Reference, RunIdentity, Slot
+from platform_ops.errors import ExtraMissing, NotArchived
+from platform_ops.settings import OnExisting, Settings
+from platform_ops.url_scheme import Template
+
+if TYPE_CHECKING:
+    import pyarrow
+
+__all__ = [
+    "Commit",
+    "Fault",
+    "Outcome",
+    "Session",
+    "Store",
+    "Verdict",
+    "as_arrow",
+    "files",
+    "find",
+    "manifest",
+    "newest",
+    "open",
+    "refer",
+    "revisions",
+    "root",
+    "session",
+    "url",
+    "use_credentials",
+    "verify",
+]
+
+Ref = Reference | Mapping[str, Any]  # Any: a reference as it comes out of XCom
+"""What readers take: a :class:`~platform_ops.entity.Reference`, or the dictionary in XCom."""
+
+
+def root(settings: Settings | None = None) -> Store:
+    """The store that holds the site's archive."""
+    archive = _site(settings).archive
+    return _store.at(archive.root, archive.connection)
+
+
+def url(entity: str | Entity, slot: Slot, settings: Settings | None = None) -> str:
+    """The folder of a slot's payloads: known before anything is written, without a network.
+
+    :raises UrlError: A value makes the key longer than a store takes.
+    """
+    site = _site(settings)
+    if Entity.parse(entity) != slot.entity:
+        raise ValueError(f"{slot} is no slot of {entity}")
+    return f"{site.archive.root}/data/{_template(site).render(slot)}"
+
+
+def session(
+    slot: Slot,
+    run: RunIdentity,
+    *,
+    on_existing: OnExisting | None = None,
+    versions: Mapping[str, str] | None = None,
+    settings: Settings | None = None,
+) -> Session:
+    """Begin one capture of a slot; see :class:`Session`.
+
+    :param on_existing: Takes the place of what the site set for the entity.
+    :raises EntityUndeclared: The site wants entities declared, and this one is not.
+    """
+    site = _site(settings)
+    agreement = site.entity(slot.entity)
+    return Session(
+        store=root(site),
+        template=_template(site),
+        slot=slot,
+        run=run,
+        policy=on_existing or site.on_existing(slot.entity),
+        retention_days=agreement.retention_days,
+        versions=versions or {},
+    )
+
+
+def open(ref: Ref, *, verify: bool = True, settings: Settings | None = None) -> io.BufferedReader:
+    """All payloads of a revision as one binary stream, in order, in constant memory.
+
+    :param ref: A reference, as it came by XCom.
+    :param verify: Check each payload's length and SHA-256 on the way.
+    :raises ArchiveCorrupt: What is stored is not what was committed; raised at the latest when the
+        end of the payload in question is read.
+    :raises NotArchived: The manifest or a payload is gone.
+    """
+    store, found = _resolve(ref, settings)
+    stream = _read.PayloadStream(store, found.payloads, verify=verify)
+    return io.BufferedReader(stream, 1 << 20)
+
+
+def manifest(ref: Ref, settings: Settings | None = None) -> Manifest:
+    """The manifest that a reference names, checked against the reference's digest."""
+    return _resolve(ref, settings)[1]
+
+
+def as_arrow(ref: Ref, settings: Settings | None = None) -> pyarrow.Table:
+    """The rows of a revision whose payloads are CSV, JSON lines or Parquet.
+
+    :raises ExtraMissing: pyarrow is not installed.
+    :raises ValueError: A payload's media type has no rows; the message lists the ones that have.
+    """
+    try:
+        from platform_ops.archive import arrow
+    except ModuleNotFoundError as err:
+        raise ExtraMissing("pyarrow", "arrow", "as_arrow()") from err
+    return arrow.table(*_resolve(ref, settings))
+
+
+def revisions(slot: Slot, settings: Settings | None = None) -> Iterator[Manifest]:
+    """All revisions of a slot, newest first."""
+    site = _site(settings)
+    return _read.revisions(root(site), _template(site).render(slot), slot)
+
+
+def newest(
+    slot: Slot,
+    *,
+    revision: int | None = None,
+    as_of_utc: datetime | None = None,
+    settings: Settings | None = None,
+) -> Manifest:
+    """The slot's newest revision, the one of a number, or the newest at a time.
+
+    :raises NotArchived: There is none; the message says where it would be.
+    """
+    for found in revisions(slot, settings):
+        pinned = revision is None or found.revision == revision
+        if pinned and (as_of_utc is None or found.committed_at_utc <= as_of_utc):
+            return found
+    asked = f" as revision {revision}" if revision is not None else ""
+    asked += f" as of {as_of_utc.isoformat()}" if as_of_utc else ""
+    where = url(slot.entity, slot, settings)
+    raise NotArchived(f"{slot}: nothing is archived{asked}; it would be below {where}")
+
+
+def find(
+    entity: str | Entity,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    settings: Settings | None = None,
+) -> Iterator[Manifest]:
+    """Every revision of an entity whose slot's time is in ``[since, until)``, oldest slot first."""
+    site = _site(settings)
+    store = root(site)
+    known = _read.templates(store, _template(site))
+    return _read.find(store, known, Entity.parse(entity), since, until)
+
+
+def files(
+    entity: str | Entity,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    settings: Settings | None = None,
+) -> list[str]:
+    """URLs of the payloads of each slot's newest revision: what a query engine is given.
+
+    Globbing the tree instead promises nothing: it shows superseded revisions and orphans too.
+    """
+    heads = {found.slot: found for found in find(entity, since, until, settings)}
+    store = root(settings)
+    return [_store.locate(store, payload.key) for head in heads.values() for payload in head.payloads]
+
+
+def refer(found: Manifest, settings: Settings | None = None) -> Reference:
+    """The reference of a manifest below the site's root."""
+    return _read.reference(root(settings), found)
+
+
+def verify(
+    prefix: str = "", *, full: bool = True, settings: Settings | None = None
+) -> Iterator[Verdict]:
+    """Check every manifest below a prefix of the slot folders, and what it commits to.
+
+    :param full: Read and hash every payload; else compare sizes only.
+    """
+    return _verify.verify(root(settings), prefix, full=full)
+
+
+def _site(settings: Settings | None) -> Settings:
+    return settings or _settings.load().settings
+
+
+def _template(settings: Settings) -> Template:
+    return Template.compile(settings.archive.template)
+
+
+def _resolve(ref: Ref, settings: Settings | None) -> tuple[Store, Manifest]:
+    reference = ref if isinstance(ref, Reference) else Reference.from_dict(ref)
+    return _read.resolve(reference, _site(settings).archive.connection)

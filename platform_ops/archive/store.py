@@ -1,0 +1,130 @@
+"""The one door to storage: what a store must promise, and which one serves a URL.
+
+A store knows keys and bytes, nothing of slots or manifests. Its promises carry the commit protocol
+(ADR 0003): ``create`` never overwrites, ``upload`` is invisible until it is whole and durable, and an
+exception from the chunks leaves nothing under the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, Protocol
+from urllib.parse import urlsplit
+
+from platform_ops.errors import ConfigError
+
+__all__ = ["Credentials", "Entry", "Level", "Store", "at", "locate", "use_credentials"]
+
+READ_CHUNK_BYTES: Final = 1 << 20
+
+Credentials = Callable[[str], Mapping[str, str]]
+"""From the name of a connection to the options of the object store client."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stored object: its key below the root, and its size in bytes."""
+
+    key: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level of the tree: names of folders, sorted, and objects by key."""
+
+    folders: tuple[str, ...]
+    entries: tuple[Entry, ...]
+
+
+class Store(Protocol):
+    """Bytes under keys, below one root URL."""
+
+    @property
+    def url(self) -> str:
+        """The root, without a final slash."""
+
+    def entries(self, prefix: str, after: str = "") -> Iterator[Entry]:
+        """Every object whose key starts with the folder ``prefix``, by key; none is no error.
+
+        :param after: Leave out keys up to and including this one.
+        """
+
+    def level(self, prefix: str) -> Level:
+        """What is directly below the folder ``prefix``, and no deeper."""
+
+    def stat(self, key: str) -> Entry | None:
+        """The object under the key, or None."""
+
+    def read(self, key: str) -> bytes:
+        """The whole object.
+
+        :raises NotArchived: There is none.
+        """
+
+    def chunks(self, key: str, start: int = 0) -> Iterator[bytes]:
+        """The object's bytes from ``start``, in chunks of up to 1 MiB.
+
+        :raises NotArchived: There is none.
+        """
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Put a small object, durably, where none is; False where one is already.
+
+        :raises ArchiveUnavailable: The outcome is unknown: read the key to learn it.
+        """
+
+    def upload(self, key: str, chunks: Iterable[bytes]) -> None:
+        """Stream an object of any size to a key that no other writer uses.
+
+        :raises ArchiveUnavailable: Nothing is under the key; so it is with any error from
+            ``chunks``, which passes through unchanged.
+        """
+
+
+_resolve: Credentials | None = None
+
+
+def use_credentials(resolve: Credentials | None) -> None:
+    """Install what turns a connection's name into client options; ``ingest`` does, at import."""
+    global _resolve
+    _resolve = resolve
+    at.cache_clear()
+
+
+def locate(store: Store, key: str) -> str:
+    """The URL of a key: keys enter as they are, since fsspec and engines decode no ``%XX`` either."""
+    return f"{store.url}/{key}"
+
+
+@lru_cache(maxsize=32)
+def at(root: str, connection: str | None = None) -> Store:
+    """The store for a root URL: ``file:///…`` or ``s3://…``.
+
+    :param connection: Name to look the credentials up by; the environment's serve without one.
+    :raises ConfigError: Another scheme, or a connection where nothing can resolve it.
+    """
+    parts = urlsplit(root)
+    if parts.scheme == "file":
+        from platform_ops.archive.disk import DiskStore
+
+        return DiskStore(parts.path or "/")
+    if parts.scheme == "s3":
+        from platform_ops.archive.objects import ObjectStore
+
+        return ObjectStore(root, _options(connection))
+    raise ConfigError(f"{root!r}: no store for {parts.scheme!r}; write file:///… or s3://…")
+
+
+def _options(connection: str | None) -> Mapping[str, str]:
+    if connection is None:
+        return {}
+    if _resolve is None:
+        raise ConfigError(
+            f"archive.connection = {connection!r} needs Airflow to resolve it; outside of Airflow "
+            "set the store's own environment variables (AWS_ACCESS_KEY_ID …) and unset it with "
+            "PLATFORM_OPS__ARCHIVE__CONNECTION="
+        )
+    return _resolve(connection)

@@ -1,0 +1,110 @@
+"""Checking what is committed: every manifest's seal and place, the chain, and every payload."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from platform_ops.archive import read
+from platform_ops.archive.store import Store, locate
+from platform_ops.entity import Manifest, Payload
+from platform_ops.errors import ArchiveCorrupt, NotArchived
+from platform_ops.url_scheme import Template, manifest_key
+
+__all__ = ["Fault", "Verdict", "verify"]
+
+FaultKind = Literal["manifest", "place", "chain", "missing", "size", "digest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is not as its manifest says.
+
+    :param kind: ``manifest`` damaged or unreadable, ``place`` not where its slot belongs, ``chain``
+        broken, a payload ``missing``, of another ``size``, or with another ``digest``.
+    :param url: What is wrong, exactly.
+    """
+
+    kind: FaultKind
+    url: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What checking one manifest found.
+
+    :param size_bytes: Payload bytes that were read and hashed for it.
+    """
+
+    manifest_url: str
+    faults: tuple[Fault, ...]
+    size_bytes: int
+
+
+def verify(store: Store, prefix: str = "", *, full: bool = True) -> Iterator[Verdict]:
+    """Check every manifest below a prefix of the slot folders, in the order of their keys.
+
+    :param prefix: Such as ``v1/weather``; all of the archive where empty.
+    :param full: Read and hash every payload; else compare sizes only.
+    """
+    chain: tuple[str, Manifest] | None = None
+    for entry in store.entries(f"meta/{prefix}".rstrip("/")):
+        folder = entry.key.rpartition("/")[0]
+        url = locate(store, entry.key)
+        try:
+            manifest = Manifest.from_json(store.read(entry.key), url)
+        except ArchiveCorrupt as err:
+            chain = None
+            yield Verdict(url, (Fault("manifest", url, str(err)),), 0)
+            continue
+        faults = [*_place(url, entry.key, manifest)]
+        faults += _chain(url, manifest, chain[1] if chain and chain[0] == folder else None)
+        chain = (folder, manifest)
+        hashed = 0
+        for payload in manifest.payloads:
+            fault, size_bytes = _payload(store, payload, full)
+            hashed += size_bytes
+            faults += [fault] if fault else []
+        yield Verdict(url, tuple(faults), hashed)
+
+
+def _place(url: str, key: str, manifest: Manifest) -> Iterator[Fault]:
+    folder = Template.compile(manifest.template).render(manifest.slot)
+    expected = manifest_key(folder, manifest.revision)
+    if key != expected:
+        yield Fault("place", url, f"{url}: its slot and revision belong at {expected}")
+
+
+def _chain(url: str, manifest: Manifest, before: Manifest | None) -> Iterator[Fault]:
+    if before is None:
+        if manifest.revision > 1:
+            yield Fault(
+                "chain", url, f"{url}: revision {manifest.revision - 1} is missing or damaged"
+            )
+    elif manifest.previous_sha256 != read.manifest_digest(before):
+        yield Fault("chain", url, f"{url}: does not continue revision {before.revision}")
+
+
+def _payload(store: Store, payload: Payload, full: bool) -> tuple[Fault | None, int]:
+    url = locate(store, payload.key)
+    found = store.stat(payload.key)
+    if found is None:
+        return Fault("missing", url, f"{url}: missing"), 0
+    if found.size_bytes != payload.size_bytes:
+        message = f"{url}: {found.size_bytes} bytes, where {payload.size_bytes} were committed"
+        return Fault("size", url, message), 0
+    if not full:
+        return None, 0
+    digest = hashlib.sha256()
+    try:
+        for chunk in store.chunks(payload.key):
+            digest.update(chunk)
+    except NotArchived:
+        return Fault("missing", url, f"{url}: missing"), 0
+    if digest.hexdigest() != payload.sha256:
+        message = f"{url}: SHA-256 {digest.hexdigest()}, where {payload.sha256} was committed"
+        return Fault("digest", url, message), found.size_bytes
+    return None, found.size_bytes

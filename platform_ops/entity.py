@@ -1,0 +1,344 @@
+"""The values that travel through the platform: all frozen, none knows Airflow or a store.
+
+An :class:`Entity` names what arrives, a :class:`Slot` says which capture of it should exist, a
+:class:`Part` is one payload as it comes in, a :class:`Payload` the same one as committed, and a
+:class:`Manifest` the commit itself. A :class:`Reference` is what travels by XCom instead of bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from platform_ops.errors import ArchiveCorrupt, UrlError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+__all__ = [
+    "MANIFEST_VERSION",
+    "Entity",
+    "Manifest",
+    "Origin",
+    "Part",
+    "Payload",
+    "Reference",
+    "RunIdentity",
+    "Slot",
+    "content_digest",
+    "manifest_schema",
+]
+
+MANIFEST_VERSION: Final = 1
+"""The manifest format that this release writes. A reader refuses a newer one by name."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Entity:
+    """What arrives from outside, named ``source.name``, for instance ``weather.forecast``.
+
+    :param source: The system that it comes from.
+    :param name: What that system calls it; may contain further dots.
+    """
+
+    source: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str | Entity) -> Entity:
+        """Split ``source.name`` at its first dot.
+
+        :raises UrlError: There is no dot, or nothing on one side of it.
+        """
+        if isinstance(text, Entity):
+            return text
+        source, dot, name = text.partition(".")
+        if not (source and dot and name):
+            raise UrlError(
+                f"entity {text!r}: write it as source.name, for instance 'weather.forecast'"
+            )
+        return cls(source, name)
+
+    @property
+    def uri(self) -> str:
+        """The URI of the entity's Airflow asset; it does not depend on where the archive is."""
+        return f"platform-ops://{self.source}/{self.name}"
+
+    def __str__(self) -> str:
+        return f"{self.source}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What should exist: one entity, at one time, for one partition and map key.
+
+    :param time_utc: The partition's date, else the start of the data interval, else
+        ``dag_run.run_after``; never the wall clock. Stored in UTC.
+    :param partition_key: Airflow's partition key, which need not be a date.
+    :param map_key: The rendered key of a mapped task.
+    :param team: The team that owns the run, on a multi-team site.
+    :raises UrlError: ``time_utc`` has no time zone.
+    """
+
+    entity: Entity
+    time_utc: datetime
+    partition_key: str | None = None
+    map_key: str | None = None
+    team: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.time_utc.tzinfo is None:
+            raise UrlError(f"slot of {self.entity}: {self.time_utc!r} has no time zone; add one")
+        object.__setattr__(self, "time_utc", self.time_utc.astimezone(UTC))
+
+    def __str__(self) -> str:
+        keys = [f"part={self.partition_key}"] if self.partition_key is not None else []
+        keys += [f"map={self.map_key}"] if self.map_key is not None else []
+        return " ".join([str(self.entity), f"{self.time_utc:%Y-%m-%dT%H:%M:%SZ}", *keys])
+
+
+@dataclass(frozen=True, slots=True)
+class RunIdentity:
+    """Which try of which task wrote a revision; it stands in the manifest, never in the path."""
+
+    dag_id: str
+    task_id: str
+    run_id: str
+    map_index: int = -1
+    try_number: int = 1
+    max_tries: int = 0
+    team: str | None = None
+    interval_start_utc: datetime | None = None
+    interval_end_utc: datetime | None = None
+
+    def is_retry_of(self, other: RunIdentity) -> bool:
+        """Whether both are tries of one task instance with no clear between them.
+
+        Airflow raises ``max_tries`` when a task is cleared, and only then.
+        """
+
+        def key(run: RunIdentity) -> tuple[str, str, str, int, int]:
+            return (run.dag_id, run.task_id, run.run_id, run.map_index, run.max_tries)
+
+        return key(self) == key(other)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a payload came from, as the source told it, with every secret already left out.
+
+    :param url: Redacted URL or address; user, password and signed parameters never enter.
+    :param method: Verb or statement kind, such as ``GET``.
+    :param fingerprint: SHA-256 in hex over what was asked for; equal requests have equal ones.
+    :param status: Answer code of the protocol, where it has one.
+    :param headers: The answer's headers that are on the allowlist, names in lower case.
+    :param fetched_at_utc: When the first byte arrived.
+    """
+
+    url: str
+    method: str = "GET"
+    fingerprint: str | None = None
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    fetched_at_utc: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One payload on its way in.
+
+    :param name: File name below the revision's folder, such as ``page-0001.json``.
+    :param body: Shape ``(chunks,)``, read once and lazily; each chunk up to 64 MiB.
+    :param media_type: RFC 6838 type of the bytes as they came.
+    :param codec: Content coding that the bytes still carry (``gzip``), if any.
+    :param size_bytes: Length that the source announced; another length is an error.
+    :param rows: Records in the body, where the source knows.
+    """
+
+    name: str
+    body: Iterable[bytes]
+    origin: Origin
+    media_type: str = "application/octet-stream"
+    codec: str | None = None
+    size_bytes: int | None = None
+    rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """One payload as committed.
+
+    :param key: Key below the archive's root; revisions with equal bytes share one.
+    :param sha256: Hex digest of the stored bytes.
+    """
+
+    key: str
+    name: str
+    size_bytes: int
+    sha256: str
+    media_type: str
+    origin: Origin
+    codec: str | None = None
+    rows: int | None = None
+    schema_sha256: str | None = None
+
+
+def content_digest(payloads: Iterable[Payload]) -> str:
+    """SHA-256 over the lines ``<sha256>  <name>`` of all payloads, in order.
+
+    It is what ``sha256sum * | sha256sum`` prints in a folder holding these payloads alone, so
+    that anyone can check it with stock tools.
+    """
+    lines = "".join(f"{payload.sha256}  {payload.name}\n" for payload in payloads)
+    return hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One committed revision of a slot: the only thing that makes its payloads visible.
+
+    :param revision: Counts from 1 within the slot.
+    :param previous_sha256: Digest of the manifest before this one, which makes a chain.
+    :param token: Distinguishes writers; part of the payload folder's name.
+    :param template: The URL template in force at the commit.
+    :param sha256: :func:`content_digest` of the payloads.
+    """
+
+    slot: Slot
+    revision: int
+    token: str
+    run: RunIdentity
+    template: str
+    payloads: tuple[Payload, ...]
+    sha256: str
+    started_at_utc: datetime
+    committed_at_utc: datetime
+    previous_sha256: str | None = None
+    redacted: tuple[str, ...] = ()
+    retention_days: int | None = None
+    hold: bool = False
+    versions: Mapping[str, str] = field(default_factory=dict)
+    version: int = MANIFEST_VERSION
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all payloads together."""
+        return sum(payload.size_bytes for payload in self.payloads)
+
+    @property
+    def rows(self) -> int | None:
+        """Rows of all payloads together; None when any payload does not know."""
+        counts = [payload.rows for payload in self.payloads]
+        known = [count for count in counts if count is not None]
+        return sum(known) if known and len(known) == len(counts) else None
+
+    def to_json(self) -> bytes:
+        """Canonical JSON, sealed: the bytes that are stored.
+
+        Sorted keys, two spaces, a final newline. ``seal`` is the SHA-256 of the same text
+        without it, so that a flipped bit shows even in the newest manifest of a chain.
+        """
+        plain = _adapter().dump_python(self, mode="json")
+        return _canonical({**plain, "seal": hashlib.sha256(_canonical(plain)).hexdigest()})
+
+    @classmethod
+    def from_json(cls, data: bytes, url: str) -> Manifest:
+        """Read a manifest back, strictly.
+
+        :param url: Where the bytes came from, for the message.
+        :raises ArchiveCorrupt: Not JSON, not a manifest, or of a newer version.
+        """
+        try:
+            plain = json.loads(data)
+            version = plain["version"]
+        except (ValueError, KeyError, TypeError) as err:
+            raise ArchiveCorrupt(f"{url}: not a manifest ({type(err).__name__})") from err
+        if version != MANIFEST_VERSION:
+            raise ArchiveCorrupt(
+                f"{url}: manifest version {version!r}; this release reads {MANIFEST_VERSION}; "
+                "upgrade platform-ops"
+            )
+        seal = plain.pop("seal", None)
+        intact = seal == hashlib.sha256(_canonical(plain)).hexdigest()
+        if not intact or data != _canonical({**plain, "seal": seal}):
+            raise ArchiveCorrupt(f"{url}: damaged manifest: its seal does not match its text")
+        try:
+            return _adapter().validate_python(plain)
+        except ValueError as err:
+            raise ArchiveCorrupt(f"{url}: damaged manifest: {_first_fault(err)}") from err
+
+    def with_payloads_of(self, other: Manifest) -> Manifest:
+        """The same revision over payloads that are stored already; origins stay this one's."""
+        shared = tuple(
+            replace(theirs, origin=ours.origin)
+            for ours, theirs in zip(self.payloads, other.payloads, strict=True)
+        )
+        return replace(self, payloads=shared)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What travels by XCom and asset event instead of the bytes.
+
+    :param manifest_url: URL of the commit mark.
+    :param sha256: :func:`content_digest` of the payloads.
+    :param manifest_sha256: Digest of the manifest's own bytes; readers check it.
+    """
+
+    entity: str
+    revision: int
+    manifest_url: str
+    manifest_sha256: str
+    sha256: str
+    size_bytes: int
+    rows: int | None
+    payload_urls: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:  # Any: JSON values of four types
+        """The plain dictionary that enters XCom; :meth:`from_dict` reads it back."""
+        names = Reference.__dataclass_fields__
+        plain = {name: getattr(self, name) for name in names}
+        return {**plain, "payload_urls": list(self.payload_urls)}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Reference:  # Any: JSON values of four types
+        """Read a reference back from XCom.
+
+        :raises ArchiveCorrupt: A field is missing or unknown.
+        """
+        try:
+            return cls(**{**plain, "payload_urls": tuple(plain["payload_urls"])})
+        except (KeyError, TypeError) as err:
+            raise ArchiveCorrupt(
+                f"not a reference of the archive (has: {', '.join(sorted(plain)) or 'nothing'})"
+            ) from err
+
+
+def manifest_schema(mode: Literal["validation", "serialization"] = "serialization") -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of the manifest, as published on the site."""
+    return _adapter().json_schema(mode=mode)
+
+
+@cache
+def _adapter() -> TypeAdapter[Manifest]:
+    # Inside the function: a DAG file that only names an entity pays nothing for pydantic.
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Manifest)
+
+
+def _canonical(plain: Mapping[str, Any]) -> bytes:  # Any: JSON values
+    return (json.dumps(plain, sort_keys=True, indent=2) + "\n").encode()
+
+
+def _first_fault(err: ValueError) -> str:
+    faults = err.errors() if hasattr(err, "errors") else []
+    if not faults:
+        return str(err)
+    where = ".".join(str(step) for step in faults[0]["loc"])
+    return f"{where}: {faults[0]['msg']}"

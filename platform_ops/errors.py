@@ -1,0 +1,122 @@
+"""Every error that platform_ops raises on purpose, as one tree.
+
+PlatformError
+├── ConfigError                 platform.toml, its environment overrides, or a connection is wrong
+│   ├── EntityUndeclared        the site requires declared entities, and this one is not
+│   ├── ConnectionMissing       Airflow knows no connection of that id
+│   └── ExtraMissing            an optional library is not installed
+├── UrlError                    a template, or a URL made or parsed by it, is wrong
+├── SourceError                 the outside system did not deliver
+│   ├── SourceUnavailable       it may later: 5xx, 429, timeout, refused or dropped connection
+│   ├── SourceTruncated         the body ended before its announced length
+│   └── SourceRejected          it will not: 4xx, a redirect that must not be followed
+└── ArchiveError                the archive could not take, keep or give the bytes
+    ├── ArchiveUnavailable      the store did not answer, is full, or answered 5xx
+    ├── ArchiveUnwritable       the root refuses writes, or lacks what the protocol needs
+    ├── ArchiveConflict         policy ``fail``, and the slot holds another revision
+    ├── ArchiveCorrupt          what is stored differs from what its manifest says
+    └── NotArchived             no committed revision answers the question
+
+``retryable`` says whether the same call can succeed later with nothing changed by hand; only
+``ingest`` reads it, to turn ``False`` into Airflow's ``AirflowFailException``.
+No message carries a secret, a header or a payload.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "ArchiveConflict",
+    "ArchiveCorrupt",
+    "ArchiveError",
+    "ArchiveUnavailable",
+    "ArchiveUnwritable",
+    "ConfigError",
+    "ConnectionMissing",
+    "EntityUndeclared",
+    "ExtraMissing",
+    "NotArchived",
+    "PlatformError",
+    "SourceError",
+    "SourceRejected",
+    "SourceTruncated",
+    "SourceUnavailable",
+    "UrlError",
+]
+
+
+class PlatformError(Exception):
+    """The root of the tree: catch it to catch everything that the platform raises on purpose."""
+
+    retryable: ClassVar[bool] = False
+
+
+class ConfigError(PlatformError):
+    """A setting is wrong; the message names file, line, field and the values that are right."""
+
+
+class EntityUndeclared(ConfigError):
+    """The site sets ``archive.undeclared = "fail"`` and ``platform.toml`` lacks this entity."""
+
+
+class ConnectionMissing(ConfigError):
+    """Airflow has no connection of this id, neither in a secrets backend nor in the environment."""
+
+
+class ExtraMissing(ConfigError):
+    """A library behind an extra is needed and not installed; the message gives the command."""
+
+    def __init__(self, library: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs {library}, which is not installed; "
+            f"run: pip install 'platform-ops[{extra}]'"
+        )
+
+
+class UrlError(PlatformError, ValueError):
+    """A URL template does not compile, or a URL does not belong to it."""
+
+
+class SourceError(PlatformError):
+    """The outside system did not deliver."""
+
+
+class SourceUnavailable(SourceError):
+    """The source failed in a way that time may cure: 5xx, 429, timeout, a lost connection."""
+
+    retryable = True
+
+
+class SourceTruncated(SourceUnavailable):
+    """The body ended before the length that the source announced; nothing of it is committed."""
+
+
+class SourceRejected(SourceError):
+    """The source refused the request, and will refuse the same request again: 4xx."""
+
+
+class ArchiveError(PlatformError):
+    """The archive could not take, keep or give the bytes."""
+
+
+class ArchiveUnavailable(ArchiveError):
+    """The store is out of reach, out of space, or failing; nothing half-written is visible."""
+
+    retryable = True
+
+
+class ArchiveUnwritable(ArchiveError):
+    """The root refuses writes, or lacks a guarantee that the commit protocol stands on."""
+
+
+class ArchiveConflict(ArchiveError):
+    """Policy ``fail``: the slot already holds a revision with other bytes, or of another run."""
+
+
+class ArchiveCorrupt(ArchiveError):
+    """A payload or manifest differs from its recorded digest, or cannot be read at all."""
+
+
+class NotArchived(ArchiveError, LookupError):
+    """No committed revision answers: the slot is empty, or the revision asked for is not there."""

@@ -1,0 +1,137 @@
+"""Every metric of the platform in one table, and the one function that emits it.
+
+The only file that touches Airflow's stats. Emission never raises into a task, and outside of Airflow
+it does nothing. Tags name the source and the entity, never a run: a run id would make every run a new
+series. The site's page is drawn from :data:`METRICS`.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from platform_ops.entity import Entity
+
+__all__ = [
+    "ADOPTED",
+    "BYTES",
+    "CONFLICTS",
+    "DURATION",
+    "EMPTY",
+    "ENTITIES",
+    "FAILURES",
+    "METRICS",
+    "PARTS",
+    "REPLAYS",
+    "RETRIES",
+    "ROWS",
+    "SOURCE_LATENCY",
+    "UNCHANGED",
+    "UNDECLARED",
+    "Metric",
+    "emit",
+]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric.
+
+    :param name: As it reaches the backend, after Airflow's own prefix.
+    :param kind: ``counter`` adds up; ``timer`` is a duration per event.
+    :param unit: What one unit of the value is.
+    :param help: What it counts, and when it is emitted.
+    :param tags: Names of the tags it carries.
+    """
+
+    name: str
+    kind: Literal["counter", "timer"]
+    unit: str
+    help: str
+    tags: tuple[str, ...] = ("source", "entity")
+
+
+ENTITIES: Final = Metric(
+    "platform_ops.entities", "counter", "revisions", "Revisions committed, at the commit."
+)
+PARTS: Final = Metric("platform_ops.parts", "counter", "payloads", "Payloads in committed revisions.")
+BYTES: Final = Metric("platform_ops.bytes", "counter", "bytes", "Payload bytes in committed revisions.")
+ROWS: Final = Metric(
+    "platform_ops.rows", "counter", "rows", "Rows in committed revisions, where the source counts them."
+)
+DURATION: Final = Metric(
+    "platform_ops.duration", "timer", "milliseconds", "From the first request to the commit mark."
+)
+SOURCE_LATENCY: Final = Metric(
+    "platform_ops.source_latency", "timer", "milliseconds", "From a request to its first byte."
+)
+RETRIES: Final = Metric(
+    "platform_ops.retries", "counter", "requests", "Requests that were sent again after a failure."
+)
+UNCHANGED: Final = Metric(
+    "platform_ops.unchanged", "counter", "revisions", "Revisions with the bytes of the one before."
+)
+EMPTY: Final = Metric("platform_ops.empty", "counter", "revisions", "Revisions that hold no byte.")
+ADOPTED: Final = Metric(
+    "platform_ops.adopted",
+    "counter",
+    "revisions",
+    "Revisions that were there already, taken over by a retry, a rival or policy ``reuse``.",
+)
+CONFLICTS: Final = Metric(
+    "platform_ops.conflicts", "counter", "commits", "Commits that met another writer's revision."
+)
+REPLAYS: Final = Metric(
+    "platform_ops.replays", "counter", "revisions", "Revisions read instead of asking the source."
+)
+UNDECLARED: Final = Metric(
+    "platform_ops.undeclared", "counter", "captures", "Captures of entities that platform.toml lacks."
+)
+FAILURES: Final = Metric(
+    "platform_ops.failures",
+    "counter",
+    "captures",
+    "Captures that ended in an error, by its class in ``platform_ops.errors``.",
+    ("source", "entity", "error"),
+)
+
+METRICS: Final = (
+    ENTITIES,
+    PARTS,
+    BYTES,
+    ROWS,
+    DURATION,
+    SOURCE_LATENCY,
+    RETRIES,
+    UNCHANGED,
+    EMPTY,
+    ADOPTED,
+    CONFLICTS,
+    REPLAYS,
+    UNDECLARED,
+    FAILURES,
+)
+"""All of them, in the order of the site's page."""
+
+
+def emit(metric: Metric, value: float, entity: Entity, **tags: str) -> None:
+    """Send one value to whatever backend Airflow is set up with; never raises.
+
+    :param value: Units of ``metric.unit``; counters take whole numbers of zero or more.
+    :param tags: Further tags; the metric's row names them.
+    """
+    try:
+        from airflow.sdk.observability import stats
+    except ImportError:
+        return
+    named = {"source": entity.source, "entity": entity.name, **tags}
+    try:
+        if metric.kind == "counter":
+            stats.incr(metric.name, int(value), tags=named)
+        else:
+            stats.timing(metric.name, float(value), tags=named)
+    except Exception:  # A broken backend must not cost anybody their data.
+        log.warning("metric %s was not emitted", metric.name, exc_info=True)

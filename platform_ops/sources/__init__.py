@@ -1,0 +1,1 @@
+"""One file per system that data comes from, holding its hook and its operators."""
