@@ -1,0 +1,290 @@
+"""Making a catalogue: find modules, import what changed in subprocesses, keep the rest.
+
+The cache holds, for each module, the digest of every file that its entries depend on: its own, that
+of each class in each MRO, and the facade that exports it. What did not change is not imported; when
+nothing changed, no process is started at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from platform_ops.errors import ConfigError
+from platform_ops.registry.config import CatalogConfig
+from platform_ops.registry.connections import ProviderResult
+from platform_ops.registry.dags import DagResult
+from platform_ops.registry.discover import FoundPackage, folder_of, packages, source_files
+from platform_ops.registry.introspect import ModuleResult
+from platform_ops.registry.jobs import ClassJob, DagJob, Job, Result, TableJob
+from platform_ops.registry.model import CATALOG_VERSION, Catalog, ClassEntry, Package, adapter
+from platform_ops.registry.tables import TableResult
+
+__all__ = ["Builder", "Outcome", "build"]
+
+CACHE_NAME: Final = "airflow-catalog.cache.json"
+
+
+@dataclass(slots=True)
+class _Kept:
+    """One cached part, and the digests of the files that it was made of."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    module: ModuleResult | None = None
+    providers: ProviderResult | None = None
+    tables: TableResult | None = None
+    dags: DagResult | None = None
+
+
+@dataclass(slots=True)
+class _Cache:
+    key: str = ""
+    parts: dict[str, _Kept] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A catalogue, and what it took to make it.
+
+    :param imported: Parts that were not in the cache; empty for a warm build.
+    """
+
+    catalog: Catalog
+    imported: tuple[str, ...]
+
+
+def build(config: CatalogConfig, cache: Path | None = None) -> Outcome:
+    """Make the catalogue of a configuration.
+
+    :param cache: Folder to keep results in between builds; without one, all is imported again.
+    :raises ConfigError: A package is not installed, or a DAG folder does not exist.
+    """
+    return Builder(config, cache).build()
+
+
+class Builder:
+    """One build: what there is, what is stale, and the catalogue made of both.
+
+    :param cache: Folder to keep results in between builds.
+    """
+
+    def __init__(self, config: CatalogConfig, cache: Path | None = None) -> None:
+        self.config = config
+        self._path = cache / CACHE_NAME if cache else None
+        self._digests: dict[str, str] = {}
+
+    def build(self) -> Outcome:
+        """Import what is stale, and put the catalogue together."""
+        for folder in self.config.dag_folders:
+            if not folder.exists():
+                raise ConfigError(f"airflow_catalog: DAG folder {folder} does not exist")
+        cache = self._load()
+        stale = [name for name in self._wanted if not self._fresh(cache.parts.get(name))]
+        if stale:
+            for result in self._run(self._jobs(stale)):
+                self._keep(cache, result)
+        unwanted = cache.parts.keys() - self._wanted.keys()
+        for name in unwanted:
+            del cache.parts[name]
+        if stale or unwanted:
+            self._save(cache)
+        return Outcome(self._assemble(cache), tuple(stale))
+
+    @cached_property
+    def packages(self) -> tuple[FoundPackage, ...]:
+        """The packages found, not yet imported."""
+        return packages(self.config)
+
+    @cached_property
+    def _wanted(self) -> dict[str, str]:
+        """Every part of this catalogue by name, with the kind of job that makes it."""
+        wanted = {
+            f"module:{module.name}": "classes"
+            for package in self.packages
+            for module in package.modules
+        }
+        if any(package.providers for package in self.packages):
+            wanted["providers"] = "classes"
+        if self.config.table_modules:
+            wanted["tables"] = "tables"
+        if self.config.dags:
+            wanted["dags"] = "dags"
+        return wanted
+
+    def _fresh(self, kept: _Kept | None) -> bool:
+        if kept is None:
+            return False
+        if kept.tables is not None and kept.files.keys() != set(self._table_files()):
+            return False
+        if kept.dags is not None and not set(self._dag_files()) <= kept.files.keys():
+            return False
+        return all(self._digest(path) == digest for path, digest in kept.files.items())
+
+    def _jobs(self, stale: Iterable[str]) -> Iterator[Job]:
+        """One job each for classes and DAGs, so that both cores work; tables go with the first."""
+        names = set(stale)
+        classes = None
+        if any(self._wanted[name] == "classes" for name in names):
+            classes = ClassJob(
+                modules=tuple(
+                    (module, package.name)
+                    for package in self.packages
+                    for module in package.modules
+                    if f"module:{module.name}" in names
+                ),
+                packages=tuple(package.name for package in self.packages),
+                providers=tuple(each for package in self.packages for each in package.providers),
+            )
+        config = self.config
+        tables = TableJob(config.metrics, config.settings, config.errors, config.tables)
+        if classes or "tables" in names:
+            yield Job(classes=classes, tables=tables if "tables" in names else None)
+        if "dags" in names:
+            folders = zip(config.dags, map(str, config.dag_folders), strict=True)
+            yield Job(dags=DagJob(tuple(folders)))
+
+    def _run(self, jobs: Iterable[Job]) -> Iterator[Result]:
+        with tempfile.TemporaryDirectory(prefix="airflow-catalog-") as scratch:
+            started = []
+            for number, job in enumerate(jobs):
+                home = Path(scratch, str(number))
+                home.mkdir()
+                (home / "job.json").write_bytes(adapter(Job).dump_json(job))
+                with (home / "log").open("wb") as log:
+                    process = subprocess.Popen(
+                        [sys.executable, "-m", "platform_ops.registry.worker",
+                         str(home / "job.json"), str(home / "result.json")],
+                        env=self._environment(home), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                    )  # fmt: skip
+                started.append((home, process))
+            for home, process in started:
+                if process.wait() != 0:
+                    log_tail = (home / "log").read_text(errors="replace")[-4000:]
+                    raise ConfigError(f"the catalogue's worker ended with {process.returncode}:\n{log_tail}")
+                text = (home / "result.json").read_bytes()
+                # The worker's home is a scratch folder; a default that names it is the user's own.
+                text = text.replace(str(home).encode(), b"$AIRFLOW_HOME")
+                yield adapter(Result).validate_json(text)
+
+    def _environment(self, home: Path) -> dict[str, str]:
+        """A scratch AIRFLOW_HOME: reading code must neither need nor touch the user's own."""
+        return {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+            **dict(self.config.environment),
+        }
+
+    def _keep(self, cache: _Cache, result: Result) -> None:
+        for name, module in result.modules.items():
+            cache.parts[f"module:{name}"] = _Kept(self._digests_of(module.files), module=module)
+        if result.providers is not None:
+            files = self._digests_of(result.providers.files)
+            cache.parts["providers"] = _Kept(files, providers=result.providers)
+        if result.tables is not None:
+            cache.parts["tables"] = _Kept(
+                self._digests_of(self._table_files()), tables=result.tables
+            )
+        if result.dags is not None:
+            files = self._digests_of([*self._dag_files(), *result.dags.files])
+            cache.parts["dags"] = _Kept(files, dags=result.dags)
+
+    def _table_files(self) -> Iterator[str]:
+        """All of the packages that the named objects lie in: a settings model may import any."""
+        for top in sorted({name.partition(".")[0] for name in self.config.table_modules}):
+            yield from map(str, source_files(folder_of(top)))
+
+    def _dag_files(self) -> Iterator[str]:
+        for folder in self.config.dag_folders:
+            yield from map(str, source_files(folder))
+
+    def _digests_of(self, files: Iterable[str]) -> dict[str, str]:
+        return {path: self._digest(path) for path in files}
+
+    def _digest(self, path: str) -> str:
+        if path not in self._digests:
+            try:
+                content = Path(path).read_bytes()
+            except OSError:
+                self._digests[path] = "missing"
+            else:
+                self._digests[path] = hashlib.blake2b(content, digest_size=16).hexdigest()
+        return self._digests[path]
+
+    @cached_property
+    def _key(self) -> str:
+        """What makes every cached part worthless: another reader, Python, or configuration."""
+        own = [self._digest(str(path)) for path in source_files(Path(__file__).parent)]
+        text = repr((CATALOG_VERSION, sys.version_info[:3], self.config, own))
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+    def _load(self) -> _Cache:
+        if self._path is None or not self._path.is_file():
+            return _Cache(self._key)
+        try:
+            cache: _Cache = adapter(_Cache).validate_json(self._path.read_bytes())
+        except ValueError:
+            return _Cache(self._key)
+        return cache if cache.key == self._key else _Cache(self._key)
+
+    def _save(self, cache: _Cache) -> None:
+        if self._path is None:
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = self._path.with_suffix(f".{os.getpid()}.tmp")
+        scratch.write_bytes(adapter(_Cache).dump_json(cache))
+        scratch.replace(self._path)
+
+    def _assemble(self, cache: _Cache) -> Catalog:
+        parts = [cache.parts[name] for name in self._wanted if name in cache.parts]
+        modules = [each.module for each in parts if each.module]
+        providers = next((each.providers for each in parts if each.providers), ProviderResult())
+        tables = next((each.tables for each in parts if each.tables), TableResult())
+        dags = next((each.dags for each in parts if each.dags), DagResult())
+        own = {entry.name: entry for module in modules for entry in module.classes}
+        bases = {entry.name: entry for module in modules for entry in module.bases}
+        classes = _with_hooks({**bases, **own})
+        problems = [each for module in modules for each in module.problems]
+        problems += [*providers.problems, *tables.problems, *dags.problems]
+        return Catalog(
+            packages=self._package_entries(providers),
+            classes=tuple(sorted(classes, key=lambda each: (each.kind, each.short.lower(), each.name))),
+            connections=tuple(sorted(providers.connections, key=lambda each: each.conn_type)),
+            metrics=tuple(tables.metrics),
+            settings=tuple(tables.settings),
+            errors=tuple(tables.errors),
+            dags=tuple(sorted(dags.dags, key=lambda each: each.dag_id)),
+            tables=tuple(tables.tables),
+            problems=tuple(sorted(problems, key=lambda each: (each.kind, each.where))),
+        )
+
+    def _package_entries(self, providers: ProviderResult) -> tuple[Package, ...]:
+        described = {each.name: each for each in providers.packages}
+        return tuple(
+            replace(
+                described.get(each.name, Package(each.name)),
+                distribution=each.distribution,
+                version=each.version,
+            )
+            for each in self.packages
+        )
+
+
+def _with_hooks(classes: dict[str, ClassEntry]) -> Iterator[ClassEntry]:
+    """A hook that could only be named gets its connection type here, where all entries are known."""
+    for each in classes.values():
+        hook = classes.get(each.hook)
+        if hook is not None and not each.conn_type:
+            yield replace(each, conn_type=hook.conn_type)
+        else:
+            yield each

@@ -1,0 +1,99 @@
+"""What to catalogue: packages, DAG folders, and the objects that hold metrics, settings and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from platform_ops.errors import ConfigError
+
+__all__ = ["CatalogConfig"]
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogConfig:
+    """What ``airflow_catalog`` in a ``conf.py`` says; every part may be left out.
+
+    :param packages: Import names of the packages to walk.
+    :param entry_points: Groups whose entry points name further packages to walk; each entry point
+        of ``apache_airflow_provider`` stands for the package that it lies in.
+    :param exclude: Modules to leave out, with everything below them.
+    :param metrics: Object path (``module:attribute``) of an iterable of metrics, each with name,
+        kind, unit, tags and help.
+    :param settings: Object path of a pydantic model.
+    :param errors: Module that holds an exception tree.
+    :param tables: Name to object path of a callable that returns a header and rows.
+    :param dags: Folders or files with DAGs, relative to ``root``.
+    :param environment: Variables to set while packages and DAGs are imported.
+    :param root: The folder that relative paths start from.
+    """
+
+    packages: tuple[str, ...] = ()
+    entry_points: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    metrics: str = ""
+    settings: str = ""
+    errors: str = ""
+    tables: tuple[tuple[str, str], ...] = ()
+    dags: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    root: Path = Path()
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any], root: Path) -> CatalogConfig:  # Any: conf.py
+        """Check the mapping of a ``conf.py``.
+
+        :param root: The folder of that file.
+        :raises ConfigError: A key is unknown, or a value has the wrong shape.
+        """
+        known = [field.name for field in fields(cls) if field.name != "root"]
+        for key in values:
+            if key not in known:
+                raise ConfigError(f"airflow_catalog: unknown key {key!r}; known are {', '.join(known)}")
+        return cls(
+            packages=_names(values, "packages"),
+            entry_points=_names(values, "entry_points"),
+            exclude=_names(values, "exclude"),
+            metrics=_path(values, "metrics", attribute=True),
+            settings=_path(values, "settings", attribute=True),
+            errors=_path(values, "errors", attribute=False),
+            tables=_pairs(values, "tables"),
+            dags=_names(values, "dags"),
+            environment=_pairs(values, "environment"),
+            root=root.resolve(),
+        )
+
+    @property
+    def dag_folders(self) -> tuple[Path, ...]:
+        """The DAG folders, absolute."""
+        return tuple((self.root / each).resolve() for each in self.dags)
+
+    @property
+    def table_modules(self) -> tuple[str, ...]:
+        """Modules that metrics, settings, errors and tables come from."""
+        paths = [self.metrics, self.settings, self.errors, *(path for _, path in self.tables)]
+        return tuple(sorted({path.partition(":")[0] for path in paths if path}))
+
+
+def _names(values: Mapping[str, Any], key: str) -> tuple[str, ...]:  # Any: conf.py
+    value = values.get(key, ())
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise ConfigError(f"airflow_catalog: {key!r} is {value!r}; write a list of strings")
+    return tuple(str(each) for each in value)
+
+
+def _path(values: Mapping[str, Any], key: str, *, attribute: bool) -> str:  # Any: conf.py
+    value = values.get(key) or ""
+    if not isinstance(value, str) or (value and (":" in value) is not attribute):
+        shape = "'package.module:attribute'" if attribute else "'package.module'"
+        raise ConfigError(f"airflow_catalog: {key!r} is {value!r}; write it as {shape}")
+    return value
+
+
+def _pairs(values: Mapping[str, Any], key: str) -> tuple[tuple[str, str], ...]:  # Any: conf.py
+    value = values.get(key) or {}
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"airflow_catalog: {key!r} is {value!r}; write a dict of strings")
+    return tuple(sorted((str(name), str(text)) for name, text in value.items()))

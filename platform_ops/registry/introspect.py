@@ -1,0 +1,239 @@
+"""Classes as catalogue entries, by importing them; runs in the worker process alone."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+
+from platform_ops.registry.classify import dotted, kind_of
+from platform_ops.registry.docstrings import parse
+from platform_ops.registry.hooks import hook_of
+from platform_ops.registry.model import ClassEntry, Parameter, Problem, Raises, Source
+from platform_ops.registry.parameters import strings_of, own_docstring, parameters
+
+__all__ = ["Introspector", "ModuleResult"]
+
+_STDLIB = sysconfig.get_path("stdlib") + "/"
+_CLASS_LINE = re.compile(r"^\s*class\s+(\w+)")
+
+
+@dataclass(slots=True)
+class ModuleResult:
+    """What one module holds.
+
+    :param files: Every file that its entries depend on.
+    :param bases: Entries of classes elsewhere that its classes inherit from.
+    """
+
+    classes: list[ClassEntry] = field(default_factory=list)
+    bases: list[ClassEntry] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+
+
+class Introspector:
+    """Describes classes, each once, however many others inherit from it.
+
+    :param packages: All walked packages; a class outside them is described as a base.
+    """
+
+    def __init__(self, packages: Iterable[str]) -> None:
+        self._packages = tuple(packages)
+        self._entries: dict[type, ClassEntry] = {}
+
+    def module(self, name: str, path: str, package: str) -> ModuleResult:
+        """Import one module and describe the classes that it defines.
+
+        :param path: Its file, known before it is imported.
+        :param package: The walked package that it belongs to.
+        """
+        result = ModuleResult(files=[path])
+        try:
+            loaded = importlib.import_module(name)
+        except (Exception, SystemExit) as err:  # noqa: BLE001  foreign code may raise anything
+            result.problems.append(Problem("module", name, f"{type(err).__name__}: {err}"))
+            return result
+        files = {path}
+        for cls in _defined(loaded):
+            try:
+                entry = self._entry(cls, package)
+                bases = [self._entry(each, _top(each)) for each in self._outside(cls)]
+            except Exception as err:  # noqa: BLE001  one odd class must not hide the others
+                problem = Problem("class", dotted(cls), f"{type(err).__name__}: {err}")
+                result.problems.append(problem)
+                continue
+            result.classes.append(entry)
+            result.bases += bases
+            files.update(_files(cls, entry))
+        result.files = sorted(files)
+        return result
+
+    def _entry(self, cls: type, package: str) -> ClassEntry:
+        if cls not in self._entries:
+            outside = [dotted(each) for each in self._outside(cls)]
+            self._entries[cls] = _describe(cls, package, outside, base=not self._walked(cls))
+        return self._entries[cls]
+
+    def _outside(self, cls: type) -> list[type]:
+        """Bases of a kind that lie in no walked package."""
+        return [each for each in cls.__mro__[1:] if kind_of(each) and not self._walked(each)]
+
+    def _walked(self, cls: type) -> bool:
+        module = cls.__module__
+        return any(module == each or module.startswith(f"{each}.") for each in self._packages)
+
+
+def _top(cls: type) -> str:
+    return cls.__module__.partition(".")[0]
+
+
+def _defined(module: ModuleType) -> Iterator[type]:
+    for name, value in sorted(vars(module).items()):
+        if (
+            isinstance(value, type)
+            and value.__module__ == module.__name__
+            and value.__name__ == name
+            and not name.startswith("_")
+            and kind_of(value)
+        ):
+            yield value
+
+
+def _describe(cls: type, package: str, outside: list[str], *, base: bool) -> ClassEntry:
+    doc = own_docstring(cls)
+    kind = kind_of(cls)
+    hook = None if kind == "hook" else hook_of(cls)
+    arguments = parameters(cls)
+    names = {each.name for each in arguments}
+    return ClassEntry(
+        kind=kind,
+        name=dotted(cls),
+        public=_public_name(cls),
+        package=package,
+        summary=doc.summary,
+        description=doc.body,
+        source=_source(cls),
+        parameters=tuple(each for each in arguments if not _plainly_inherited(each, outside)),
+        inherits=tuple(outside),
+        mro=tuple(dotted(each) for each in cls.__mro__[1:] if each is not object),
+        methods=_methods(cls),
+        template_fields=strings_of(cls, "template_fields"),
+        template_ext=strings_of(cls, "template_ext"),
+        deferrable="deferrable" in names or (kind in ("operator", "sensor") and _defers(cls)),
+        abstract=inspect.isabstract(cls),
+        base=base,
+        hook=dotted(hook) if isinstance(hook, type) else hook or "",
+        conn_type=_conn_type(cls if kind == "hook" else hook),
+        raises=_raises(cls),
+        references=doc.references,
+        since=doc.since,
+        deprecated=doc.deprecated or _text(getattr(cls, "__deprecated__", "")),
+    )
+
+
+def _plainly_inherited(parameter: Parameter, outside: list[str]) -> bool:
+    """Whether the base's own entry says all there is to say about this parameter."""
+    return (
+        parameter.declared_by in outside
+        and parameter.documented_by in (*outside, "")
+        and not parameter.templated
+    )
+
+
+def _methods(cls: type) -> tuple[str, ...]:
+    return tuple(
+        name
+        for name, value in vars(cls).items()
+        if not name.startswith("_")
+        and inspect.isfunction(inspect.unwrap(getattr(value, "__func__", value)))
+        and (getattr(value, "__doc__", "") or "").strip()
+    )
+
+
+def _raises(cls: type) -> tuple[Raises, ...]:
+    top = _top(cls)
+    found: dict[str, str] = {}
+    for owner in cls.__mro__:
+        if _top(owner) != top:
+            continue
+        for name, text in own_docstring(owner).raises:
+            found.setdefault(name, text)
+        for name, value in vars(owner).items():
+            if inspect.isfunction(value) and not name.startswith("_"):
+                for error, text in parse(value.__doc__).raises:
+                    found.setdefault(error, text)
+    return tuple(Raises(name, text) for name, text in found.items())
+
+
+def _defers(cls: type) -> bool:
+    """Whether a method of its own, or of a base that is no root of Airflow's, defers."""
+    return any(
+        "defer" in value.__code__.co_names
+        for owner in cls.__mro__
+        if not owner.__module__.startswith("airflow.sdk.")
+        for value in vars(owner).values()
+        if inspect.isfunction(value)
+    )
+
+
+def _conn_type(hook: object) -> str:
+    return _text(getattr(hook, "conn_type", "")) if isinstance(hook, type) else ""
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+@lru_cache(maxsize=None)
+def _facades(module: str) -> tuple[ModuleType, ...]:
+    """The packages above a module, outermost first."""
+    steps = module.split(".")
+    names = [".".join(steps[:end]) for end in range(1, len(steps))]
+    return tuple(found for name in names if (found := sys.modules.get(name)) is not None)
+
+
+def _public_name(cls: type) -> str:
+    for facade in _facades(cls.__module__):
+        if (
+            cls.__name__ in (getattr(facade, "__all__", None) or ())
+            and getattr(facade, cls.__name__, None) is cls
+        ):
+            return f"{facade.__name__}.{cls.__name__}"
+    return dotted(cls)
+
+
+def _files(cls: type, entry: ClassEntry) -> Iterator[str]:
+    modules = [owner.__module__ for owner in cls.__mro__]
+    modules.append(entry.public.rpartition(".")[0])  # a facade may come to export it, or cease to
+    for module in modules:
+        path = getattr(sys.modules.get(module), "__file__", None)
+        if path and ("site-packages" in path or not path.startswith(_STDLIB)):
+            yield path
+
+
+def _source(cls: type) -> Source:
+    module = sys.modules[cls.__module__]
+    path = Path(getattr(module, "__file__", None) or "")
+    steps = cls.__module__.split(".")
+    depth = len(steps) + 1 if path.name == "__init__.py" else len(steps)
+    return Source("/".join(path.parts[-depth:]), _lines(path).get(cls.__name__, 1))
+
+
+@lru_cache(maxsize=None)
+def _lines(path: Path) -> dict[str, int]:
+    """Line of each class in a file, read once; ``inspect`` would parse the file for each class."""
+    found: dict[str, int] = {}
+    if path.is_file():
+        text = path.read_text(encoding="utf-8", errors="replace")
+        for number, line in enumerate(text.splitlines(), start=1):
+            if hit := _CLASS_LINE.match(line):
+                found.setdefault(hit[1], number)
+    return found

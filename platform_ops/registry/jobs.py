@@ -1,0 +1,58 @@
+"""What passes between the builder and its worker processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from platform_ops.registry.connections import ProviderResult
+from platform_ops.registry.dags import DagResult
+from platform_ops.registry.discover import FoundModule, Provider
+from platform_ops.registry.introspect import ModuleResult
+from platform_ops.registry.tables import TableResult
+
+__all__ = ["ClassJob", "DagJob", "Job", "Result", "TableJob"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassJob:
+    """Modules to import, each with the package that it belongs to; and providers to ask."""
+
+    modules: tuple[tuple[FoundModule, str], ...] = ()
+    packages: tuple[str, ...] = ()
+    providers: tuple[Provider, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TableJob:
+    """Object paths to read."""
+
+    metrics: str = ""
+    settings: str = ""
+    errors: str = ""
+    tables: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DagJob:
+    """Folders to parse: as configured, and absolute."""
+
+    folders: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one worker does; parts that are None are another's, or are cached."""
+
+    classes: ClassJob | None = None
+    tables: TableJob | None = None
+    dags: DagJob | None = None
+
+
+@dataclass(slots=True)
+class Result:
+    """What one worker found."""
+
+    modules: dict[str, ModuleResult] = field(default_factory=dict)
+    providers: ProviderResult | None = None
+    tables: TableResult | None = None
+    dags: DagResult | None = None

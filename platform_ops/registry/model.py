@@ -1,0 +1,335 @@
+"""What the catalogue knows, as frozen values with one JSON form.
+
+Everything here is plain data: whoever reads a catalogue imports neither Airflow nor the packages
+that it describes. Names of classes are dotted (``package.module.Class``) and are their identity;
+``public`` is the name that a user should import, which a facade may make shorter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+__all__ = [
+    "CATALOG_VERSION",
+    "Catalog",
+    "ClassEntry",
+    "Connection",
+    "ConnectionField",
+    "Dag",
+    "ErrorEntry",
+    "Metric",
+    "Package",
+    "Parameter",
+    "Problem",
+    "Raises",
+    "Setting",
+    "Source",
+    "Table",
+    "Task",
+]
+
+CATALOG_VERSION: Final = 1
+"""The format that this release writes; a reader refuses a newer one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where something is defined.
+
+    :param file: Relative to the folder that its package is imported from, or that DAGs lie in.
+    """
+
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One package that was walked.
+
+    :param name: Its import name.
+    :param distribution: What it is installed as; empty for a plain folder.
+    """
+
+    name: str
+    distribution: str = ""
+    version: str = ""
+    title: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One argument of a constructor.
+
+    :param type: The annotation as its author wrote it; empty where there is none.
+    :param default: How Python would show it; None where the argument is required.
+    :param declared_by: The class whose constructor takes it.
+    :param documented_by: The class whose docstring describes it; empty where none does.
+    :param renderer: How the UI shows a templated value, where the class says so.
+    """
+
+    name: str
+    type: str
+    default: str | None
+    required: bool
+    keyword_only: bool
+    declared_by: str
+    description: str = ""
+    documented_by: str = ""
+    templated: bool = False
+    renderer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Raises:
+    """One error that a docstring promises."""
+
+    name: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClassEntry:
+    """An operator, sensor, hook, trigger or notifier.
+
+    :param kind: By its bases, never by its name.
+    :param name: Module and class: its identity.
+    :param public: What to import; equals ``name`` unless a facade exports it.
+    :param base: True for a class outside the walked packages, kept since others inherit from it.
+    :param parameters: All that its constructor takes, save those that ``inherits`` stands for.
+    :param inherits: Bases outside the walked packages, whose entries hold the other parameters.
+    :param mro: Dotted names of its bases, nearest first.
+    :param methods: Public methods that it defines itself and that carry a docstring.
+    :param hook: Dotted name of the hook that it works through, as its annotations say.
+    :param conn_type: Of the hook, or the hook's own.
+    :param references: What its docstring's ``Source:`` lines name.
+    """
+
+    kind: str
+    name: str
+    public: str
+    package: str
+    summary: str
+    description: str
+    source: Source
+    parameters: tuple[Parameter, ...] = ()
+    inherits: tuple[str, ...] = ()
+    mro: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    template_fields: tuple[str, ...] = ()
+    template_ext: tuple[str, ...] = ()
+    deferrable: bool = False
+    abstract: bool = False
+    base: bool = False
+    hook: str = ""
+    conn_type: str = ""
+    raises: tuple[Raises, ...] = ()
+    references: tuple[str, ...] = ()
+    since: str = ""
+    deprecated: str = ""
+
+    @property
+    def short(self) -> str:
+        """The bare class name."""
+        return self.name.rpartition(".")[2]
+
+    @property
+    def import_line(self) -> str:
+        """What a user writes at the top of a file."""
+        module, _, name = self.public.rpartition(".")
+        return f"from {module} import {name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionField:
+    """One field of a connection's form.
+
+    :param standard: True for the columns that every connection has, such as ``host``.
+    :param type: JSON Schema type of an extra field.
+    """
+
+    name: str
+    label: str
+    standard: bool
+    type: str = "string"
+    description: str = ""
+    placeholder: str = ""
+    default: str = ""
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection type, with its form as the UI draws it."""
+
+    conn_type: str
+    title: str
+    hook: str
+    package: str
+    fields: tuple[ConnectionField, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric that a package emits."""
+
+    name: str
+    kind: str
+    unit: str
+    help: str
+    tags: tuple[str, ...] = ()
+    package: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One field of a settings model.
+
+    :param name: Dotted path; ``<name>`` stands for a key that the site chooses.
+    :param section: The path without its last step.
+    """
+
+    name: str
+    section: str
+    type: str
+    default: str
+    required: bool
+    description: str
+    unit: str = ""
+    section_description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorEntry:
+    """One class of an exception tree.
+
+    :param parent: Name of the error above it; empty for the top.
+    """
+
+    name: str
+    module: str
+    parent: str
+    retryable: bool
+    summary: str
+    description: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task of a DAG.
+
+    :param operator: Dotted name of its class.
+    :param label: What the UI calls that class, such as ``@task``.
+    :param group: Dotted ids of the task groups around it.
+    """
+
+    task_id: str
+    operator: str
+    label: str
+    downstream: tuple[str, ...] = ()
+    mapped: bool = False
+    group: str = ""
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dag:
+    """One DAG, as a scheduler would see it.
+
+    :param schedule: What its author wrote, or a short form of the timetable.
+    :param schedule_words: The same for people.
+    :param folder: As configured, the folder that ``source`` is relative to.
+    """
+
+    dag_id: str
+    display_name: str
+    summary: str
+    doc_md: str
+    schedule: str
+    schedule_words: str
+    owners: tuple[str, ...]
+    tags: tuple[str, ...]
+    tasks: tuple[Task, ...]
+    folder: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows that a package hands out to be shown; cells are reStructuredText."""
+
+    name: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that could not be read, kept so that a page or a check can say so.
+
+    :param kind: ``module``, ``class``, ``dag`` or ``table``.
+    """
+
+    kind: str
+    where: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All that was found, in a stable order."""
+
+    version: int = CATALOG_VERSION
+    packages: tuple[Package, ...] = ()
+    classes: tuple[ClassEntry, ...] = ()
+    connections: tuple[Connection, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    settings: tuple[Setting, ...] = ()
+    errors: tuple[ErrorEntry, ...] = ()
+    dags: tuple[Dag, ...] = ()
+    tables: tuple[Table, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    def of_kind(self, kind: str, *, bases: bool = False) -> tuple[ClassEntry, ...]:
+        """Classes of one kind, in the walked packages alone unless ``bases``."""
+        return tuple(
+            each for each in self.classes if each.kind == kind and (bases or not each.base)
+        )
+
+    def to_json(self) -> str:
+        """One document; equal catalogues give equal bytes."""
+        return adapter(Catalog).dump_json(self, indent=1, exclude_defaults=False).decode() + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Catalog:
+        """Read a catalogue back.
+
+        :raises ValueError: It is none, or of a newer format than this release knows.
+        """
+        catalog: Catalog = adapter(cls).validate_json(text)
+        if catalog.version > CATALOG_VERSION:
+            raise ValueError(
+                f"catalogue format {catalog.version} is newer than {CATALOG_VERSION}; "
+                f"upgrade the package that reads it"
+            )
+        return catalog
+
+
+@cache
+def adapter(model: type[Any]) -> TypeAdapter[Any]:  # Any: one adapter for each dataclass here
+    """The reader and writer of one dataclass; pydantic loads only where JSON is met."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(model)
+
+
+def catalog_schema() -> dict[str, Any]:  # Any: a JSON Schema
+    """JSON Schema of the catalogue's document."""
+    return adapter(Catalog).json_schema(mode="serialization")

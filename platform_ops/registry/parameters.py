@@ -1,0 +1,124 @@
+"""The parameters of a class: its constructor's, and those that its bases take from ``**kwargs``."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import inspect
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from platform_ops.registry.classify import dotted
+from platform_ops.registry.docstrings import Docstring, parse
+from platform_ops.registry.model import Parameter
+
+__all__ = ["own_docstring", "parameters", "show_default", "strings_of"]
+
+_PLAIN = (bool, int, float, str, bytes, type(None), datetime.timedelta, datetime.datetime)
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def parameters(cls: type) -> tuple[Parameter, ...]:
+    """Every argument that the class takes, its own first, then those of each base in turn."""
+    templated = frozenset(strings_of(cls, "template_fields"))
+    renderers = getattr(cls, "template_fields_renderers", None)
+    shown = renderers if isinstance(renderers, Mapping) else {}
+    found: dict[str, Parameter] = {}
+    for owner, argument in _arguments(cls):
+        if argument.name not in found:
+            text, documented_by = _description(cls, argument.name)
+            required = argument.default is inspect.Parameter.empty
+            found[argument.name] = Parameter(
+                name=argument.name,
+                type=_type(argument.annotation),
+                default=None if required else show_default(argument.default),
+                required=required,
+                keyword_only=argument.kind is inspect.Parameter.KEYWORD_ONLY,
+                declared_by=dotted(owner),
+                description=text,
+                documented_by=documented_by,
+                templated=argument.name in templated,
+                renderer=str(shown.get(argument.name, "")),
+            )
+    return tuple(found.values())
+
+
+@lru_cache(maxsize=None)
+def own_docstring(cls: type) -> Docstring:
+    """The docstring that stands on this very class, with the fields of its constructor's."""
+    own = parse(_text(cls))
+    constructor = parse(_text(vars(cls).get("__init__")))
+    return Docstring(
+        own.summary or constructor.summary,
+        own.body,
+        {**constructor.parameters, **own.parameters},
+        own.raises + constructor.raises,
+        own.references,
+        own.since,
+        own.deprecated,
+    )
+
+
+def show_default(value: object) -> str:
+    """A default as a reader would type it; never an address in memory."""
+    if isinstance(value, enum.Enum):
+        return f"{type(value).__name__}.{value.name}"
+    if isinstance(value, _PLAIN):
+        return repr(value).replace("datetime.", "")
+    if isinstance(value, (list, tuple, set, frozenset, dict)):
+        text = repr(value)
+        return text if " at 0x" not in text and len(text) <= 200 else f"{type(value).__name__}(…)"
+    if isinstance(value, type):
+        return value.__qualname__
+    if inspect.isroutine(value):
+        return f"{value.__module__}.{value.__qualname__}"
+    name = getattr(value, "__name__", None) or type(value).__name__
+    return "not set" if "notset" in str(name).lower() else f"{name}(…)"
+
+
+def _arguments(cls: type) -> Iterator[tuple[type, inspect.Parameter]]:
+    for owner in cls.__mro__:
+        constructor = vars(owner).get("__init__")
+        if constructor is None or owner is object:
+            continue
+        try:
+            signature = inspect.signature(constructor)
+        except (ValueError, TypeError):  # built-in constructors have no signature to read
+            return
+        arguments = list(signature.parameters.values())[1:]  # the first is self
+        yield from ((owner, each) for each in arguments if each.kind not in _VARIADIC)
+        if not any(each.kind is inspect.Parameter.VAR_KEYWORD for each in arguments):
+            return
+
+
+def _description(cls: type, name: str) -> tuple[str, str]:
+    for owner in cls.__mro__:
+        if owner is not object and (text := own_docstring(owner).parameters.get(name)):
+            return text, dotted(owner)
+    return "", ""
+
+
+def _type(annotation: Any) -> str:  # Any: whatever an author wrote behind the colon
+    if annotation is inspect.Parameter.empty:
+        return ""
+    text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    return " ".join(text.split()).replace("typing.", "").replace("collections.abc.", "")
+
+
+def strings_of(cls: type, name: str) -> tuple[str, ...]:
+    """A class attribute that holds strings, such as ``template_fields``."""
+    value = getattr(cls, name, ())
+    if isinstance(value, str):
+        return (value,)
+    try:
+        return tuple(str(each) for each in value)
+    except TypeError:  # a property: only an instance could say
+        return ()
+
+
+def _text(thing: object) -> str | None:
+    if thing is None:
+        return None
+    text = vars(thing).get("__doc__") if isinstance(thing, type) else getattr(thing, "__doc__", "")
+    return text if isinstance(text, str) else None

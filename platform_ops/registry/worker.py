@@ -1,0 +1,46 @@
+"""The process that imports other people's code: a job comes in as JSON, a result goes out as JSON.
+
+Run as ``python -m platform_ops.registry.worker JOB RESULT`` by :mod:`platform_ops.registry.build`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from platform_ops.registry.connections import describe
+from platform_ops.registry.dags import parse_folders
+from platform_ops.registry.introspect import Introspector
+from platform_ops.registry.jobs import Job, Result
+from platform_ops.registry.model import adapter
+from platform_ops.registry.tables import read
+
+__all__ = ["main", "run"]
+
+
+def run(job: Job) -> Result:
+    """Do the job in this process."""
+    result = Result()
+    if job.tables:
+        each = job.tables
+        result.tables = read(each.metrics, each.settings, each.errors, dict(each.tables))
+    if job.classes:
+        result.providers = describe(job.classes.providers)
+        introspector = Introspector(job.classes.packages)
+        for module, package in job.classes.modules:
+            result.modules[module.name] = introspector.module(
+                module.name, str(module.path), package
+            )
+    if job.dags:
+        result.dags = parse_folders(dict(job.dags.folders))
+    return result
+
+
+def main(job: str, result: str) -> None:
+    """Read the job's file, write the result's."""
+    found = run(adapter(Job).validate_json(Path(job).read_bytes()))
+    Path(result).write_bytes(adapter(Result).dump_json(found))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
