@@ -10,6 +10,7 @@ PlatformError
 │   ├── SourceUnavailable       it may later: 5xx, 429, timeout, refused or dropped connection
 │   ├── SourceTruncated         the body ended before its announced length
 │   └── SourceRejected          it will not: 4xx, a redirect that must not be followed
+├── PublishError                a built site could not be published, and nothing changed there
 └── ArchiveError                the archive could not take, keep or give the bytes
     ├── ArchiveUnavailable      the store did not answer, is full, or answered 5xx
     ├── ArchiveUnwritable       the root refuses writes, or lacks what the protocol needs
@@ -38,6 +39,7 @@ __all__ = [
     "ExtraMissing",
     "NotArchived",
     "PlatformError",
+    "PublishError",
     "SourceError",
     "SourceRejected",
     "SourceTruncated",
@@ -78,14 +80,25 @@ class UrlError(PlatformError, ValueError):
     """A URL template does not compile, or a URL does not belong to it."""
 
 
+class PublishError(PlatformError):
+    """A built site cannot be published as asked; what readers see there has not changed."""
+
+
 class SourceError(PlatformError):
     """The outside system did not deliver."""
 
 
 class SourceUnavailable(SourceError):
-    """The source failed in a way that time may cure: 5xx, 429, timeout, a lost connection."""
+    """The source failed in a way that time may cure: 5xx, 429, timeout, a lost connection.
+
+    :param retry_after_s: Seconds that the source asked to be left alone for.
+    """
 
     retryable = True
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class SourceTruncated(SourceUnavailable):

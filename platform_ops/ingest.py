@@ -1,0 +1,447 @@
+"""The one way in: fetch, archive, measure, announce, refer. Every source goes through here.
+
+    fetch() → parts → archive session → manifest → metrics → asset event → XCom reference
+
+:class:`ArchivingOperator` is what a source's operator derives from, :func:`archive_session` what a
+task's own code and our hooks use; both are the same path.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.sdk import Asset, BaseHook, BaseOperator, conf, get_current_context
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
+
+from platform_ops import archive, metrics, settings
+from platform_ops.archive import Commit, Outcome, Session
+from platform_ops.entity import Entity, Manifest, Part, Payload, Reference, RunIdentity, Slot
+from platform_ops.errors import ConfigError, ConnectionMissing, PlatformError
+from platform_ops.settings import Mode, OnExisting, Settings
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection, Context
+    from airflow.sdk.definitions.mappedoperator import OperatorPartial
+
+__all__ = [
+    "ArchivingOperator",
+    "Capture",
+    "archive_session",
+    "asset",
+    "connection",
+    "site_settings",
+    "slot_of",
+]
+
+log = logging.getLogger(__name__)
+
+CONF_KEY: Final = "platform_ops"
+"""Key of a run's conf that asks for a replay: ``{"platform_ops": {"replay": true}}``."""
+
+
+def asset(entity: str | Entity) -> Asset:
+    """The one Airflow asset of an entity; it does not depend on where the archive is."""
+    parsed = Entity.parse(entity)
+    return Asset(name=str(parsed), uri=parsed.uri)
+
+
+def connection(conn_id: str) -> Connection:
+    """An Airflow connection.
+
+    :raises ConnectionMissing: There is none of this id.
+    """
+    try:
+        return BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException as err:
+        raise ConnectionMissing(
+            f"connection {conn_id!r} does not exist; create it in Airflow's UI, in a secrets backend, "
+            f"or as the environment variable AIRFLOW_CONN_{conn_id.upper()}"
+        ) from err
+
+
+def site_settings() -> Settings:
+    """The site's settings, found by Airflow's option ``[platform_ops] config`` first."""
+    return settings.load(conf.get("platform_ops", "config", fallback=None)).settings
+
+
+def slot_of(
+    context: Context,
+    entity: Entity,
+    partition_key: str | None = None,
+    map_key: str | None = None,
+) -> Slot:
+    """The slot that a run fills.
+
+    :param partition_key: The run's own where it is None.
+    :param map_key: The map index where it is None and the task is mapped; that index is unstable,
+        so a key rendered from what is mapped over is better.
+    """
+    run = context["dag_run"]
+    map_index = _map_index(context)
+    if map_key is None and map_index >= 0:
+        map_key = str(map_index)
+    return Slot(
+        entity,
+        run.partition_date or run.data_interval_start or run.run_after,
+        partition_key if partition_key is not None else run.partition_key,
+        map_key,
+        getattr(run, "team_name", None),
+    )
+
+
+@dataclass(slots=True)
+class Capture:
+    """One capture under way: write parts while it is pending, then refer to it.
+
+    :param slot: What it fills.
+    """
+
+    slot: Slot
+    _session: Session | None
+    _commit: Commit | None = None
+    _started: float = field(default_factory=time.monotonic)
+
+    @property
+    def pending(self) -> bool:
+        """Whether the source has to be asked; False where a revision answers already."""
+        return self._commit is None
+
+    @property
+    def commit(self) -> Commit:
+        """The revision; there once the ``with`` block ended, or where nothing was pending.
+
+        :raises PlatformError: The capture is still under way.
+        """
+        if self._commit is None:
+            raise PlatformError(f"{self.slot}: not committed yet; leave the with block first")
+        return self._commit
+
+    @property
+    def manifest(self) -> Manifest:
+        """The revision's manifest."""
+        return self.commit.manifest
+
+    @property
+    def reference(self) -> Reference:
+        """What to hand to the next task."""
+        return self.commit.reference
+
+    def write(self, part: Part) -> Payload:
+        """Store one payload verbatim; see :meth:`platform_ops.archive.Session.write`."""
+        if self._session is None or not self.pending:
+            raise PlatformError(f"{self.slot}: is archived already; write only while it is pending")
+        return self._session.write(part)
+
+
+@contextmanager
+def archive_session(
+    entity: str | Entity,
+    *,
+    partition_key: str | None = None,
+    map_key: str | None = None,
+    mode: Mode | None = None,
+    on_existing: OnExisting | None = None,
+    context: Context | None = None,
+) -> Iterator[Capture]:
+    """Capture one slot of an entity from inside a task; leaving the block commits.
+
+    :param mode: What to do for this capture; the run's conf comes first, the entity's setting last.
+    :param on_existing: What another run's revision in the slot meets; the site's setting otherwise.
+    :param context: The task's; the current one where it is None.
+    :raises AirflowFailException: An error that a retry cannot cure; its cause is the error itself.
+    :raises PlatformError: An error that a retry may cure.
+    """
+    parsed = Entity.parse(entity)
+    within = context or get_current_context()
+    with _reported(parsed):
+        site = site_settings()
+        _require_declared(site, parsed)
+        wish = _Wish.of(within, mode, site, parsed)
+        slot = wish.slot(slot_of(within, parsed, partition_key, map_key))
+        if wish.mode == "replay":
+            capture = _replayed(site, slot, wish)
+            yield capture
+        else:
+            session = archive.session(
+                slot,
+                _identity(within),
+                on_existing="revise" if wish.mode == "refetch" else on_existing,
+                versions=_versions(),
+                settings=site,
+            )
+            with session:
+                capture = Capture(slot, session, session.commit)
+                yield capture
+            capture._commit = session.commit
+        _take_effect(within, capture, wish)
+
+
+class ArchivingOperator(BaseOperator):
+    """Base of every operator that takes something in: archives it, measures it, returns a reference.
+
+    A subclass writes :meth:`fetch` and nothing else. The task's XCom is a reference to the archived
+    revision, never the bytes: ``archive.open(ref)`` reads them downstream.
+
+    :param entity: What arrives, as ``source.name``; declares the task's outlet asset.
+    :param partition_key: Key of the slot within its time; the run's partition key where unset.
+    :param map_key: Key of a mapped task within its slot; render it from what is mapped over. The
+        map index where unset, which changes when the mapped list does.
+    :param mode: ``auto`` fetches unless this run has committed; ``refetch`` asks the source even
+        where policy ``reuse`` would not; ``replay`` reads the archive and never asks the source. A
+        run's conf ``{"platform_ops": {"replay": true}}`` comes first, the entity's setting last.
+    :param on_existing: What another run does to a slot that holds a revision: ``revise`` adds one,
+        ``reuse`` takes it, ``fail`` refuses. The site's setting where unset.
+    """
+
+    template_fields: Sequence[str] = ("partition_key", "map_key")
+
+    def __init__(
+        self,
+        *,
+        entity: str,
+        partition_key: str | None = None,
+        map_key: str | None = None,
+        mode: Mode | None = None,
+        on_existing: OnExisting | None = None,
+        **kwargs: Any,  # Any: BaseOperator's own arguments
+    ) -> None:
+        super().__init__(**_with_outlet(entity, kwargs))
+        self.entity = entity
+        self.partition_key = partition_key
+        self.map_key = map_key
+        self.mode = mode
+        self.on_existing = on_existing
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> OperatorPartial:  # Any: this operator's arguments
+        """As in Airflow, and with the entity's asset as outlet, which a mapped task would lack.
+
+        :raises ConfigError: The entity is left to ``expand()``; one mapped task fills one entity.
+        """
+        if "entity" not in kwargs:
+            raise ConfigError(
+                f"{kwargs.get('task_id')}: give entity= to partial(), not to expand(); "
+                "use map_key= to tell the mapped captures apart"
+            )
+        return super().partial(**_with_outlet(kwargs["entity"], kwargs))
+
+    @abstractmethod
+    def fetch(self, context: Context) -> Iterator[Part]:
+        """Ask the source, lazily: nothing before the first part is taken, one part at a time.
+
+        :return: Shape ``(parts,)``; each body is read to its end before the next part is asked for.
+        :raises SourceError: The source did not deliver.
+        """
+
+    def execute(self, context: Context) -> dict[str, Any]:  # Any: JSON values
+        """Run the one path; the result is the reference as a plain dictionary."""
+        with archive_session(
+            self.entity,
+            partition_key=self.partition_key,
+            map_key=self.map_key,
+            mode=self.mode,
+            on_existing=self.on_existing,
+            context=context,
+        ) as capture:
+            if capture.pending:
+                for part in self.fetch(context):
+                    payload = capture.write(part)
+                    self.log.info("archived %s: %d bytes", payload.name, payload.size_bytes)
+        return capture.reference.to_dict()
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What a run asks for: how to fill the slot, and on a replay which revision of which slot."""
+
+    mode: Mode
+    revision: int | None = None
+    as_of_utc: datetime | None = None
+    time_utc: datetime | None = None
+    emit: bool = False
+
+    @classmethod
+    def of(cls, context: Context, mode: Mode | None, site: Settings, entity: Entity) -> _Wish:
+        asked = (context["dag_run"].conf or {}).get(CONF_KEY) or {}
+        if not isinstance(asked, Mapping) or not set(asked) <= {"replay", "mode"}:
+            raise _wrong_conf("holds 'replay' or 'mode'", asked)
+        if replay := asked.get("replay"):
+            return cls._replay(replay)
+        declared = site.declared(entity)
+        chosen = asked.get("mode") or mode or (declared.mode if declared else "auto")
+        if chosen not in ("auto", "refetch", "replay"):
+            raise _wrong_conf("'mode' is 'auto', 'refetch' or 'replay'", asked)
+        return cls(chosen)
+
+    @classmethod
+    def _replay(cls, asked: object) -> _Wish:
+        options = {} if asked is True else asked
+        known = {"revision", "as_of", "time", "emit"}
+        if not isinstance(options, Mapping) or not set(options) <= known:
+            raise _wrong_conf(f"'replay' is true, or holds {', '.join(sorted(known))}", asked)
+        revision = options.get("revision")
+        if revision is not None and (not isinstance(revision, int) or revision < 1):
+            raise _wrong_conf("'revision' is a number from 1", asked)
+        return cls(
+            "replay",
+            revision,
+            _moment(options.get("as_of"), asked),
+            _moment(options.get("time"), asked),
+            options.get("emit") is True,
+        )
+
+    def slot(self, own: Slot) -> Slot:
+        """The run's own slot, or the one at the time that the replay names."""
+        if self.time_utc is None:
+            return own
+        return Slot(own.entity, self.time_utc, own.partition_key, own.map_key, own.team)
+
+
+def _wrong_conf(right: str, asked: object) -> ConfigError:
+    return ConfigError(f"the run's conf: {CONF_KEY!r} {right}; it is {asked!r}")
+
+
+def _moment(text: object, asked: object) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise _wrong_conf("'as_of' and 'time' are ISO 8601 with a zone, as 2015-12-01T00:00Z", asked)
+    return moment
+
+
+def _replayed(site: Settings, slot: Slot, wish: _Wish) -> Capture:
+    found = archive.newest(
+        slot, revision=wish.revision, as_of_utc=wish.as_of_utc, settings=site
+    )
+    return Capture(slot, None, Commit(found, archive.refer(found, site), Outcome.REPLAYED))
+
+
+def _take_effect(context: Context, capture: Capture, wish: _Wish) -> None:
+    """What follows a commit, and is redone by a retry: metrics, asset event, a line in the log."""
+    commit, entity = capture.commit, capture.slot.entity
+    _measure(entity, commit, (time.monotonic() - capture._started) * 1000)
+    outlet = asset(entity)
+    task = context["ti"].task
+    if commit.outcome is Outcome.REPLAYED and not wish.emit:
+        # Airflow announces every outlet of a task that succeeds: take it off, for this try alone.
+        task.outlets = [each for each in task.outlets if each != outlet]
+    elif outlet in task.outlets:
+        context["outlet_events"][outlet].extra = commit.reference.to_dict()
+    log.info(
+        "%s %s: revision %d, %d bytes in %d payloads, %s",
+        commit.outcome.value,
+        capture.slot,
+        commit.manifest.revision,
+        commit.manifest.size_bytes,
+        len(commit.manifest.payloads),
+        commit.reference.manifest_url,
+    )
+
+
+def _measure(entity: Entity, commit: Commit, duration_ms: float) -> None:
+    manifest = commit.manifest
+    if commit.conflicts:
+        metrics.emit(metrics.CONFLICTS, commit.conflicts, entity)
+    if commit.outcome is Outcome.REPLAYED:
+        metrics.emit(metrics.REPLAYS, 1, entity)
+        return
+    if commit.outcome in (Outcome.ADOPTED, Outcome.REUSED):
+        metrics.emit(metrics.ADOPTED, 1, entity)
+        if commit.outcome is Outcome.REUSED or commit.conflicts:
+            return
+        # A retry counts what it adopts: the try that committed may have died before it could.
+    metrics.emit(metrics.ENTITIES, 1, entity)
+    metrics.emit(metrics.PARTS, len(manifest.payloads), entity)
+    metrics.emit(metrics.BYTES, manifest.size_bytes, entity)
+    metrics.emit(metrics.DURATION, duration_ms, entity)
+    if manifest.rows is not None:
+        metrics.emit(metrics.ROWS, manifest.rows, entity)
+    if commit.outcome is Outcome.UNCHANGED:
+        metrics.emit(metrics.UNCHANGED, 1, entity)
+    if manifest.size_bytes == 0:
+        metrics.emit(metrics.EMPTY, 1, entity)
+
+
+@contextmanager
+def _reported(entity: Entity) -> Iterator[None]:
+    """Count a failure by its class, and tell Airflow not to retry what a retry cannot cure."""
+    try:
+        yield
+    except Exception as err:
+        metrics.emit(metrics.FAILURES, 1, entity, error=type(err).__name__)
+        if isinstance(err, PlatformError) and not err.retryable:
+            raise AirflowFailException(f"{type(err).__name__}: {err}") from err
+        raise
+
+
+def _require_declared(site: Settings, entity: Entity) -> None:
+    site.entity(entity)
+    if site.declared(entity) is None:
+        log.warning("entity %s is not declared in platform.toml", entity)
+        metrics.emit(metrics.UNDECLARED, 1, entity)
+
+
+def _identity(context: Context) -> RunIdentity:
+    task_instance, run = context["ti"], context["dag_run"]
+    return RunIdentity(
+        dag_id=task_instance.dag_id,
+        task_id=task_instance.task_id,
+        run_id=task_instance.run_id,
+        map_index=_map_index(context),
+        try_number=task_instance.try_number,
+        max_tries=task_instance.max_tries,
+        team=getattr(run, "team_name", None),
+        interval_start_utc=run.data_interval_start,
+        interval_end_utc=run.data_interval_end,
+    )
+
+
+def _map_index(context: Context) -> int:
+    index = context["ti"].map_index
+    return -1 if index is None else index
+
+
+def _with_outlet(entity: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:  # Any: operator arguments
+    outlet = asset(entity)
+    given = kwargs.get("outlets") or []
+    outlets = list(given) if isinstance(given, (list, tuple)) else [given]
+    return {**kwargs, "outlets": outlets if outlet in outlets else [*outlets, outlet]}
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in ("platform-ops", "apache-airflow-core"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _store_options(conn_id: str) -> dict[str, str]:
+    """Client options of an object store, from an Airflow connection of type ``aws``."""
+    found = connection(conn_id)
+    extra = found.extra_dejson
+    options = {
+        "access_key_id": found.login,
+        "secret_access_key": found.password,
+        "session_token": extra.get("aws_session_token"),
+        "region": extra.get("region_name"),
+        "endpoint": extra.get("endpoint_url"),
+    }
+    return {name: value for name, value in options.items() if value}
+
+
+archive.use_credentials(_store_options)
