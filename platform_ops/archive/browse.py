@@ -1,0 +1,149 @@
+"""What is there: entities, slots and the manifest behind a URL, found by listing rather than reading."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Final
+
+from platform_ops.archive import read
+from platform_ops.archive.store import Store, locate
+from platform_ops.entity import Entity, Slot
+from platform_ops.errors import NotArchived, UrlError
+from platform_ops.url_scheme import Template, manifest_key
+
+__all__ = ["Held", "entities", "manifest_key_at", "slots"]
+
+_REVISION: Final = re.compile(
+    r"(?P<tree>data|meta)/(?P<folder>.+?)"
+    r"(/(?P<revision>[0-9]{6,})(\.json|-(?P<token>[0-9a-f]{12})(/[^/]+)?))?/?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A slot that holds revisions.
+
+    :param folder: The slot's folder, as its template renders it.
+    :param manifest_keys: Keys of its manifests, oldest first; never empty.
+    """
+
+    slot: Slot
+    folder: str
+    manifest_keys: tuple[str, ...]
+
+
+def slots(
+    store: Store,
+    templates: Sequence[Template],
+    entity: Entity | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Iterator[Held]:
+    """Every slot that holds a revision and whose time is in ``[since, until)``, by key.
+
+    :param entity: Only its slots; everybody's where it is None.
+    """
+    for prefix in _outermost(_prefix(template, entity) for template in templates):
+        for folder, keys in _manifests_below(store, f"meta/{prefix}"):
+            slot = _slot_of(store, templates, folder, keys)
+            if (
+                slot is not None
+                and (entity is None or slot.entity == entity)
+                and (since is None or slot.time_utc >= since)
+                and (until is None or slot.time_utc < until)
+            ):
+                yield Held(slot, folder, keys)
+
+
+def entities(store: Store, templates: Sequence[Template]) -> list[Entity]:
+    """Every entity that has a slot, by name; reads the levels down to it, and one slot of each."""
+    found = set()
+    for template in templates:
+        fields = [level.field for level in template.levels]
+        depth = 1 + max(fields.index("source"), fields.index("entity"))
+        steps = template.prefix.count("/") + 1
+        for path in _folders(store, f"meta/{template.prefix}", depth - steps):
+            for folder, keys in _manifests_below(store, path):
+                slot = _slot_of(store, templates, folder, keys)
+                if slot is not None:
+                    found.add(slot.entity)
+                    break
+    return sorted(found)
+
+
+def manifest_key_at(store: Store, url: str) -> str:
+    """Key of the manifest that a URL leads to.
+
+    :param url: Of a manifest, of a revision's folder or a payload in it, or of a slot's folder, which
+        leads to the newest revision.
+    :raises NotArchived: Nothing is committed there.
+    :raises UrlError: The URL is not below the root, or of none of these kinds.
+    """
+    key = url.removeprefix(f"{store.url}/")
+    hit = _REVISION.fullmatch(key)
+    if key == url or hit is None:
+        raise UrlError(
+            f"{url}: give the URL of a manifest, a payload or a slot's folder below {store.url}; "
+            "for another archive set PLATFORM_OPS__ARCHIVE__ROOT"
+        )
+    folder, revision, token = hit["folder"], hit["revision"], hit["token"]
+    if revision is None:
+        entries = store.level(f"meta/{folder}").entries
+        if not entries:
+            raise NotArchived(f"{url}: nothing is committed there")
+        return entries[-1].key
+    found = manifest_key(folder, int(revision))
+    if token is not None and read.manifest_at(store, found).token != token:
+        raise NotArchived(f"{url}: an orphan: {locate(store, found)} does not commit it")
+    return found
+
+
+def _prefix(template: Template, entity: Entity | None) -> str:
+    return template.prefix if entity is None else template.folder_of(entity)
+
+
+def _outermost(prefixes: Iterable[str]) -> list[str]:
+    """Each prefix once, without those below another, so that nothing is listed twice."""
+    kept: list[str] = []
+    for prefix in sorted(set(prefixes)):
+        if not any(prefix.startswith(f"{each}/") for each in kept):
+            kept.append(prefix)
+    return kept
+
+
+def _manifests_below(store: Store, prefix: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Slot folders and the keys of their manifests, in the order of their keys."""
+    keys = (entry.key for entry in store.entries(prefix) if entry.key.endswith(".json"))
+    for folder, group in groupby(keys, key=lambda key: key.rpartition("/")[0]):
+        yield folder.removeprefix("meta/"), tuple(group)
+
+
+def _slot_of(
+    store: Store, templates: Iterable[Template], folder: str, keys: tuple[str, ...]
+) -> Slot | None:
+    """The slot of a folder; None where the folder is of no template."""
+    fitting = [template for template in templates if template.split(folder) is not None]
+    candidates = set()
+    for template in fitting:
+        try:
+            candidates.add(template.parse(folder))
+        except UrlError:
+            continue
+    if len(candidates) == 1:
+        return candidates.pop()
+    # A hashed level cannot be decoded, and two templates may both fit: the manifest knows.
+    return read.manifest_at(store, keys[-1]).slot if fitting else None
+
+
+def _folders(store: Store, path: str, depth: int) -> Iterator[str]:
+    """Folders this many levels below a path, or fewer where they hold manifests already."""
+    below = store.level(path) if depth else None
+    if below is None or below.entries:
+        yield path
+        return
+    for name in below.folders:
+        yield from _folders(store, f"{path}/{name}", depth - 1)

@@ -1,0 +1,92 @@
+"""``platform-ops``: the archive, the site's health and its documentation, from a terminal.
+
+Commands load when they are called: ``--help`` answers at once, and ``archive`` imports no Airflow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from platform_ops.errors import PlatformError
+
+__all__ = ["Invocation", "main"]
+
+_COMMANDS: Final = {
+    "archive": (
+        "platform_ops.cli.archive:archive",
+        "List, show, read and verify what is archived.",
+    ),
+    "docs": ("platform_ops.cli.docs:docs", "Build and check the documentation site."),
+    "doctor": ("platform_ops.cli.doctor:doctor", "Say what is set, from where, and what is wrong."),
+}
+"""Name, where it is defined, and its line of help: known without importing it."""
+
+CANNOT_RUN: Final = 2
+"""Exit code of wrong usage, wrong settings, and of what the archive or a source refuses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What the options in front of the command say.
+
+    :param config: Path of ``platform.toml`` that takes the place of the search.
+    :param debug: Whether an error shows its traceback.
+    """
+
+    config: Path | None = None
+    debug: bool = False
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(  # names of parameters are click's
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        cmd_name: str,
+    ) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, attribute = _COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        formatter: click.HelpFormatter,
+    ) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:  # Any: as in click
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # click ends quietly: `… | head` is no fault
+        except (PlatformError, OSError) as err:
+            if isinstance(ctx.obj, Invocation) and ctx.obj.debug:
+                raise
+            click.echo(click.style("error: ", fg="red", bold=True) + str(err), err=True)
+            ctx.exit(CANNOT_RUN)
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    envvar="AIRFLOW__PLATFORM_OPS__CONFIG",
+    help="platform.toml to use, instead of the one that is found.",
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(package_name="platform-ops", prog_name="platform-ops")
+@click.pass_context
+def main(ctx: click.Context, config: Path | None, debug: bool) -> None:
+    """Archive what Airflow DAGs take in, and know what is there."""
+    ctx.obj = Invocation(config, debug)

@@ -1,0 +1,196 @@
+"""``platform-ops archive``: what is archived, as tables, trees, documents and bytes.
+
+Needs no Airflow. Exit codes: 0 all is well, 1 a fault in what is archived, 2 it could not run.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from datetime import datetime
+
+import click
+
+from platform_ops import archive as archives
+from platform_ops.archive import browse, read
+from platform_ops.archive.store import locate
+from platform_ops.cli import listing, verification
+from platform_ops.cli.arguments import (
+    Site,
+    SlotOptions,
+    entity_argument,
+    parse_entity,
+    range_options,
+    slot_options,
+    wanted,
+)
+from platform_ops.cli.terminal import console
+from platform_ops.entity import Entity
+from platform_ops.errors import NotArchived, UrlError
+
+__all__ = ["archive"]
+
+FAULTY = 1
+"""Exit code where what is archived is not as its manifests say."""
+
+
+@click.group()
+def archive() -> None:
+    """List, show, read and verify what is archived.
+
+    ENTITY is written source.name, as in weather.forecast.
+    """
+
+
+@archive.command("ls")
+@entity_argument(required=False)
+@range_options()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, one line a slot.")
+@click.pass_context
+def list_slots(
+    ctx: click.Context,
+    entity: Entity | None,
+    since: datetime | None,
+    until: datetime | None,
+    as_json: bool,
+) -> None:
+    """List the slots that hold a revision, with the newest of each."""
+    site = Site.of(ctx)
+    held = browse.slots(site.store, site.templates, entity, since, until)
+    rows = (listing.Row.of(site.store, each) for each in held)
+    faulty = False
+    if as_json:
+        for row in rows:
+            faulty |= row.fault is not None
+            click.echo(json.dumps(row.as_dict(site.store), ensure_ascii=False))
+    else:
+        found = list(rows)
+        faulty = any(row.fault for row in found)
+        listing.print_table(console(), found, site.store.url)
+    ctx.exit(FAULTY if faulty else 0)
+
+
+@archive.command()
+@entity_argument(required=False)
+@range_options()
+@click.pass_context
+def tree(
+    ctx: click.Context, entity: Entity | None, since: datetime | None, until: datetime | None
+) -> None:
+    """Draw the archive as the URL scheme lays it, down to the payloads."""
+    site = Site.of(ctx)
+    held = browse.slots(site.store, site.templates, entity, since, until)
+    faulty = listing.print_tree(console(), site.store, held)
+    ctx.exit(FAULTY if faulty else 0)
+
+
+@archive.command()
+@click.argument("what", metavar="ENTITY|URL")
+@slot_options(revision=True)
+@click.pass_context
+def show(ctx: click.Context, what: str, options: SlotOptions) -> None:
+    """Print one manifest: of an entity's slot, or behind a URL.
+
+    In a pipe it is the stored text to the byte, so that sha256sum gives the digest which the next
+    revision and each reference hold.
+    """
+    site = Site.of(ctx)
+    found = wanted(site, what, options)
+    text = found.manifest.to_json().decode()
+    out = console()
+    if not out.is_terminal:
+        click.echo(text, nl=False)
+        return
+    from rich.highlighter import JSONHighlighter
+    from rich.text import Text
+
+    highlighted = Text(text)
+    JSONHighlighter().highlight(highlighted)
+    out.print(Text(locate(site.store, found.key), style="dim"), soft_wrap=True)
+    out.print(highlighted, soft_wrap=True, end="")
+
+
+@archive.command()
+@click.argument("what", metavar="ENTITY|URL")
+@slot_options(revision=True)
+@click.option("--payload", metavar="NAME", help="One payload; all of them in order otherwise.")
+@click.pass_context
+def cat(ctx: click.Context, what: str, options: SlotOptions, payload: str | None) -> None:
+    """Write payload bytes to standard output, checked against their digests on the way.
+
+    A payload's URL gives that payload alone. The check ends with the last byte: look at the exit
+    code before you trust what came.
+    """
+    site = Site.of(ctx)
+    manifest = wanted(site, what, options).manifest
+    chosen = manifest.payloads
+    keys = {each.key for each in chosen}
+    if (key := what.removeprefix(f"{site.store.url}/")) in keys:
+        chosen = tuple(each for each in chosen if each.key == key)
+    if payload is not None:
+        chosen = tuple(each for each in chosen if each.name == payload)
+        if not chosen:
+            names = ", ".join(each.name for each in manifest.payloads) or "none"
+            raise NotArchived(f"{manifest.slot}: no payload {payload!r}; it has: {names}")
+    shutil.copyfileobj(read.PayloadStream(site.store, chosen), sys.stdout.buffer, 1 << 20)
+
+
+@archive.command()
+@entity_argument(required=True)
+@slot_options(revision=False)
+@click.pass_context
+def url(ctx: click.Context, entity: Entity, options: SlotOptions) -> None:
+    """Print the URL of a slot's folder, whether or not anything is there.
+
+    It follows from the settings alone: no network, no storage.
+    """
+    slot = options.slot(entity)
+    click.echo(archives.url(entity, slot, Site.of(ctx).settings))
+
+
+@archive.command()
+@click.argument("what", metavar="[ENTITY|URL|PREFIX]", required=False)
+@click.option("--quick", is_flag=True, help="Compare sizes only; read no payload.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, at the end.")
+@click.pass_context
+def verify(ctx: click.Context, what: str | None, quick: bool, as_json: bool) -> None:
+    """Check every manifest, the chain between them, and every byte that they commit to.
+
+    Names each fault on a line of its own, and exits with 1 where there is one. PREFIX is a folder of
+    the URL scheme, such as v1/weather; all of the archive is checked without one.
+    """
+    site = Site.of(ctx)
+    out = console()
+    tally = verification.Tally(full=not quick)
+    for prefix in _prefixes(site, what):
+        verdicts = archives.verify(prefix, full=not quick, settings=site.settings)
+        if as_json:
+            tally.take_all(verdicts)
+        else:
+            verification.follow(out, site.store, prefix, verdicts, tally)
+    if what and not tally.manifests:
+        raise NotArchived(f"{what}: nothing is archived there, in {site.store.url}")
+    if as_json:
+        click.echo(json.dumps(tally.as_dict(), ensure_ascii=False, indent=2))
+    else:
+        verification.print_summary(out, site.store, tally)
+    ctx.exit(FAULTY if tally.faults else 0)
+
+
+def _prefixes(site: Site, what: str | None) -> list[str]:
+    """Slot folders to check: of an entity under every template, of a URL, or as they are given."""
+    if what is None:
+        return [""]
+    if "://" in what:
+        key = what.removeprefix(f"{site.store.url}/").strip("/")
+        tree, _, prefix = key.partition("/")
+        if key == site.store.url.strip("/"):
+            return [""]
+        if tree not in ("data", "meta"):
+            raise UrlError(f"{what}: give a URL below {site.store.url}/meta or …/data")
+        return [prefix]
+    if "/" in what or what in {template.prefix for template in site.templates}:
+        return [what.strip("/")]
+    entity = parse_entity(what)
+    return sorted({template.folder_of(entity) for template in site.templates})

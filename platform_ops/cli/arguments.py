@@ -1,0 +1,227 @@
+"""What the archive's commands share: their arguments, and the archive that they look into."""
+
+from __future__ import annotations
+
+import configparser
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from functools import cached_property, wraps
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import click
+
+from platform_ops import archive, settings
+from platform_ops.archive import Store, browse, read
+from platform_ops.cli import Invocation
+from platform_ops.entity import Entity, Manifest, Slot
+from platform_ops.errors import ConfigError, NotArchived, UrlError
+from platform_ops.settings import Settings
+from platform_ops.url_scheme import Template, manifest_key
+
+__all__ = [
+    "Commitment",
+    "Site",
+    "SlotOptions",
+    "entity_argument",
+    "parse_entity",
+    "parse_time",
+    "range_options",
+    "slot_options",
+    "wanted",
+]
+
+Value = TypeVar("Value")
+Command = TypeVar("Command", bound=Callable[..., Any])  # Any: a click callback of any parameters
+
+
+def parse_time(text: str) -> datetime:
+    """An ISO 8601 date or time; UTC where it names no zone.
+
+    :raises click.BadParameter: It is none.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise click.BadParameter(
+            f"{text!r} is no ISO 8601 date or time; write 2026-01-05, 2026-01-05T06:00 (UTC), "
+            "or 2026-01-05T06:00+02:00"
+        ) from None
+
+
+def parse_entity(text: str) -> Entity:
+    """An entity, written ``source.name``.
+
+    :raises click.BadParameter: It is none.
+    """
+    try:
+        return Entity.parse(text)
+    except UrlError as err:
+        raise click.BadParameter(str(err)) from None
+
+
+def entity_argument(*, required: bool) -> Callable[[Command], Command]:
+    """``ENTITY``, handed to the command as ``entity``."""
+    callback = _converter(parse_entity)
+    return click.argument("entity", required=required, callback=callback)
+
+
+@dataclass(frozen=True)
+class Site:
+    """The archive in question.
+
+    :param settings: The site's, as found for this call.
+    """
+
+    settings: Settings
+
+    @classmethod
+    def of(cls, ctx: click.Context) -> Site:
+        """The site that the options in front of the command name, or the one that is found."""
+        invocation = ctx.find_object(Invocation) or Invocation()
+        return cls(settings.load(invocation.config or _option_in_airflow_cfg()).settings)
+
+    @cached_property
+    def store(self) -> Store:
+        """Where the bytes are; nothing is asked of it before a command needs it."""
+        return archive.root(self.settings)
+
+    @cached_property
+    def templates(self) -> list[Template]:
+        """The template in force, and those that older data was written with."""
+        return read.templates(self.store, Template.compile(self.settings.archive.template))
+
+
+@dataclass(frozen=True, slots=True)
+class SlotOptions:
+    """What narrows an entity down to one revision of one slot."""
+
+    time: datetime | None
+    part: str | None
+    map_key: str | None
+    team: str | None
+    revision: int | None = None
+
+    def slot(self, entity: Entity) -> Slot:
+        """The entity's slot that these options name.
+
+        :raises click.UsageError: No time is given.
+        """
+        if self.time is None:
+            raise click.UsageError(f"{entity}: give --time, the time of its slot")
+        return Slot(entity, self.time, self.part, self.map_key, self.team)
+
+    @property
+    def given(self) -> bool:
+        """Whether any of them is."""
+        return any(value is not None for value in (self.time, self.part, self.map_key, self.team))
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """One revision, and where its manifest stands."""
+
+    key: str
+    manifest: Manifest
+
+
+def slot_options(*, revision: bool) -> Callable[[Command], Command]:
+    """The options of :class:`SlotOptions`, handed to the command as ``options``.
+
+    :param revision: Whether a revision can be pinned.
+    """
+    options = [
+        _time_option("--time", "Time of the slot; UTC unless it names a zone."),
+        click.option("--part", metavar="KEY", help="Partition key of the slot."),
+        click.option("--map", "map_key", metavar="KEY", help="Map key of the slot."),
+        click.option("--team", metavar="TEAM", help="Team of the slot, on a multi-team site."),
+    ]
+    if revision:
+        number = click.IntRange(min=1)
+        options.append(
+            click.option("--revision", type=number, help="A revision; the newest otherwise.")
+        )
+    names = [field.name for field in fields(SlotOptions)]
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def call(*args: Any, **given: Any) -> Any:  # Any: what click hands over
+            chosen = SlotOptions(**{name: given.pop(name, None) for name in names})
+            return command(*args, options=chosen, **given)
+
+        return _applied(options)(cast("Command", call))
+
+    return decorate
+
+
+def range_options() -> Callable[[Command], Command]:
+    """``--since`` and ``--until``, over the times of slots."""
+    return _applied(
+        [
+            _time_option("--since", "Slots from this time on; UTC unless it names a zone."),
+            _time_option("--until", "Slots before this time, which is left out."),
+        ]
+    )
+
+
+def wanted(site: Site, what: str, options: SlotOptions) -> Commitment:
+    """The revision that an entity and options, or a URL, name.
+
+    :raises NotArchived: There is none.
+    """
+    if "://" in what:
+        if options.given or options.revision is not None:
+            raise click.UsageError("a URL names its slot and revision: give no options with it")
+        key = browse.manifest_key_at(site.store, what)
+        return Commitment(key, read.manifest_at(site.store, key))
+    slot = options.slot(parse_entity(what))
+    for template in site.templates:
+        folder = template.render(slot)
+        for found in read.revisions(site.store, folder, slot):
+            if options.revision in (None, found.revision):
+                return Commitment(manifest_key(folder, found.revision), found)
+    asked = f" as revision {options.revision}" if options.revision else ""
+    where = archive.url(slot.entity, slot, site.settings)
+    raise NotArchived(f"{slot}: nothing is archived{asked}; it would be below {where}")
+
+
+def _option_in_airflow_cfg() -> str | None:
+    """What ``airflow.cfg`` says under ``[platform_ops] config``, so that tasks and this agree.
+
+    Read without Airflow, which an analyst need not have installed.
+    """
+    home = os.environ.get("AIRFLOW_HOME", "~/airflow")
+    file = Path(os.environ.get("AIRFLOW_CONFIG") or Path(home, "airflow.cfg")).expanduser()
+    parser = configparser.RawConfigParser(strict=False)
+    try:
+        parser.read(file, encoding="utf-8")
+    except configparser.Error as err:
+        raise ConfigError(f"{file}: cannot be read: {err}") from err
+    named = parser.get("platform_ops", "config", fallback="")
+    return str(Path(os.path.expandvars(named)).expanduser()) if named else None
+
+
+def _converter(
+    parse: Callable[[str], Value],
+) -> Callable[[click.Context, click.Parameter, str | None], Value | None]:
+    # A callback, where a ParamType would do: that class became generic between click's releases.
+    def convert(ctx: click.Context, param: click.Parameter, text: str | None) -> Value | None:  # noqa: ARG001
+        return None if text is None else parse(text)
+
+    return convert
+
+
+def _time_option(name: str, text: str) -> Callable[[Command], Command]:
+    return click.option(name, metavar="TIME", callback=_converter(parse_time), help=text)
+
+
+def _applied(options: list[Callable[[Command], Command]]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
