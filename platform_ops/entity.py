@@ -319,7 +319,9 @@ class Reference:
             ) from err
 
 
-def manifest_schema(mode: Literal["validation", "serialization"] = "serialization") -> dict[str, Any]:
+def manifest_schema(
+    mode: Literal["validation", "serialization"] = "serialization",
+) -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of the manifest, as published on the site."""
     return _adapter().json_schema(mode=mode)
 

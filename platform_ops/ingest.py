@@ -14,9 +14,8 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, BaseHook, BaseOperator, conf, get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
@@ -25,6 +24,7 @@ from platform_ops import archive, metrics, settings
 from platform_ops.archive import Commit, Outcome, Session
 from platform_ops.entity import Entity, Manifest, Part, Payload, Reference, RunIdentity, Slot
 from platform_ops.errors import ConfigError, ConnectionMissing, PlatformError
+from platform_ops.runconf import Wish
 from platform_ops.settings import Mode, OnExisting, Settings
 
 if TYPE_CHECKING:
@@ -42,9 +42,6 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
-
-CONF_KEY: Final = "platform_ops"
-"""Key of a run's conf that asks for a replay: ``{"platform_ops": {"replay": true}}``."""
 
 
 def asset(entity: str | Entity) -> Asset:
@@ -102,17 +99,18 @@ class Capture:
     """One capture under way: write parts while it is pending, then refer to it.
 
     :param slot: What it fills.
+    :param started_s: Monotonic time of its start, in seconds.
     """
 
     slot: Slot
-    _session: Session | None
-    _commit: Commit | None = None
-    _started: float = field(default_factory=time.monotonic)
+    _session: Session | None = None
+    _found: Commit | None = None
+    started_s: float = field(default_factory=time.monotonic)
 
     @property
     def pending(self) -> bool:
         """Whether the source has to be asked; False where a revision answers already."""
-        return self._commit is None
+        return self._known is None
 
     @property
     def commit(self) -> Commit:
@@ -120,9 +118,13 @@ class Capture:
 
         :raises PlatformError: The capture is still under way.
         """
-        if self._commit is None:
+        if self._known is None:
             raise PlatformError(f"{self.slot}: not committed yet; leave the with block first")
-        return self._commit
+        return self._known
+
+    @property
+    def _known(self) -> Commit | None:
+        return self._session.commit if self._session else self._found
 
     @property
     def manifest(self) -> Manifest:
@@ -164,7 +166,7 @@ def archive_session(
     with _reported(parsed):
         site = site_settings()
         _require_declared(site, parsed)
-        wish = _Wish.of(within, mode, site, parsed)
+        wish = Wish.of(within["dag_run"].conf, mode, site, parsed)
         slot = wish.slot(slot_of(within, parsed, partition_key, map_key))
         if wish.mode == "replay":
             capture = _replayed(site, slot, wish)
@@ -178,9 +180,8 @@ def archive_session(
                 settings=site,
             )
             with session:
-                capture = Capture(slot, session, session.commit)
+                capture = Capture(slot, session)
                 yield capture
-            capture._commit = session.commit
         _take_effect(within, capture, wish)
 
 
@@ -258,80 +259,15 @@ class ArchivingOperator(BaseOperator):
         return capture.reference.to_dict()
 
 
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """What a run asks for: how to fill the slot, and on a replay which revision of which slot."""
-
-    mode: Mode
-    revision: int | None = None
-    as_of_utc: datetime | None = None
-    time_utc: datetime | None = None
-    emit: bool = False
-
-    @classmethod
-    def of(cls, context: Context, mode: Mode | None, site: Settings, entity: Entity) -> _Wish:
-        asked = (context["dag_run"].conf or {}).get(CONF_KEY) or {}
-        if not isinstance(asked, Mapping) or not set(asked) <= {"replay", "mode"}:
-            raise _wrong_conf("holds 'replay' or 'mode'", asked)
-        if replay := asked.get("replay"):
-            return cls._replay(replay)
-        declared = site.declared(entity)
-        chosen = asked.get("mode") or mode or (declared.mode if declared else "auto")
-        if chosen not in ("auto", "refetch", "replay"):
-            raise _wrong_conf("'mode' is 'auto', 'refetch' or 'replay'", asked)
-        return cls(chosen)
-
-    @classmethod
-    def _replay(cls, asked: object) -> _Wish:
-        options = {} if asked is True else asked
-        known = {"revision", "as_of", "time", "emit"}
-        if not isinstance(options, Mapping) or not set(options) <= known:
-            raise _wrong_conf(f"'replay' is true, or holds {', '.join(sorted(known))}", asked)
-        revision = options.get("revision")
-        if revision is not None and (not isinstance(revision, int) or revision < 1):
-            raise _wrong_conf("'revision' is a number from 1", asked)
-        return cls(
-            "replay",
-            revision,
-            _moment(options.get("as_of"), asked),
-            _moment(options.get("time"), asked),
-            options.get("emit") is True,
-        )
-
-    def slot(self, own: Slot) -> Slot:
-        """The run's own slot, or the one at the time that the replay names."""
-        if self.time_utc is None:
-            return own
-        return Slot(own.entity, self.time_utc, own.partition_key, own.map_key, own.team)
+def _replayed(site: Settings, slot: Slot, wish: Wish) -> Capture:
+    found = archive.newest(slot, revision=wish.revision, as_of_utc=wish.as_of_utc, settings=site)
+    return Capture(slot, _found=Commit(found, archive.refer(found, site), Outcome.REPLAYED))
 
 
-def _wrong_conf(right: str, asked: object) -> ConfigError:
-    return ConfigError(f"the run's conf: {CONF_KEY!r} {right}; it is {asked!r}")
-
-
-def _moment(text: object, asked: object) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(str(text))
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise _wrong_conf("'as_of' and 'time' are ISO 8601 with a zone, as 2015-12-01T00:00Z", asked)
-    return moment
-
-
-def _replayed(site: Settings, slot: Slot, wish: _Wish) -> Capture:
-    found = archive.newest(
-        slot, revision=wish.revision, as_of_utc=wish.as_of_utc, settings=site
-    )
-    return Capture(slot, None, Commit(found, archive.refer(found, site), Outcome.REPLAYED))
-
-
-def _take_effect(context: Context, capture: Capture, wish: _Wish) -> None:
+def _take_effect(context: Context, capture: Capture, wish: Wish) -> None:
     """What follows a commit, and is redone by a retry: metrics, asset event, a line in the log."""
     commit, entity = capture.commit, capture.slot.entity
-    _measure(entity, commit, (time.monotonic() - capture._started) * 1000)
+    _measure(entity, commit, (time.monotonic() - capture.started_s) * 1000)
     outlet = asset(entity)
     task = context["ti"].task
     if commit.outcome is Outcome.REPLAYED and not wish.emit:
@@ -413,7 +349,9 @@ def _map_index(context: Context) -> int:
     return -1 if index is None else index
 
 
-def _with_outlet(entity: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:  # Any: operator arguments
+def _with_outlet(
+    entity: str, kwargs: Mapping[str, Any]
+) -> dict[str, Any]:  # Any: operator arguments
     outlet = asset(entity)
     given = kwargs.get("outlets") or []
     outlets = list(given) if isinstance(given, (list, tuple)) else [given]

@@ -57,10 +57,17 @@ class Metric:
 ENTITIES: Final = Metric(
     "platform_ops.entities", "counter", "revisions", "Revisions committed, at the commit."
 )
-PARTS: Final = Metric("platform_ops.parts", "counter", "payloads", "Payloads in committed revisions.")
-BYTES: Final = Metric("platform_ops.bytes", "counter", "bytes", "Payload bytes in committed revisions.")
+PARTS: Final = Metric(
+    "platform_ops.parts", "counter", "payloads", "Payloads in committed revisions."
+)
+BYTES: Final = Metric(
+    "platform_ops.bytes", "counter", "bytes", "Payload bytes in committed revisions."
+)
 ROWS: Final = Metric(
-    "platform_ops.rows", "counter", "rows", "Rows in committed revisions, where the source counts them."
+    "platform_ops.rows",
+    "counter",
+    "rows",
+    "Rows in committed revisions, where the source counts them.",
 )
 DURATION: Final = Metric(
     "platform_ops.duration", "timer", "milliseconds", "From the first request to the commit mark."
@@ -88,7 +95,10 @@ REPLAYS: Final = Metric(
     "platform_ops.replays", "counter", "revisions", "Revisions read instead of asking the source."
 )
 UNDECLARED: Final = Metric(
-    "platform_ops.undeclared", "counter", "captures", "Captures of entities that platform.toml lacks."
+    "platform_ops.undeclared",
+    "counter",
+    "captures",
+    "Captures of entities that platform.toml lacks.",
 )
 FAILURES: Final = Metric(
     "platform_ops.failures",

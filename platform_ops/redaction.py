@@ -46,7 +46,9 @@ _LINK_URL: Final = re.compile(r"<([^>]*)>")
 
 def safe_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers on the allowlist, names in lower case, links without secret parameters."""
-    kept = {name.lower(): value for name, value in headers.items() if name.lower() in ALLOWED_HEADERS}
+    kept = {
+        name.lower(): value for name, value in headers.items() if name.lower() in ALLOWED_HEADERS
+    }
     if "link" in kept:
         kept["link"] = _LINK_URL.sub(lambda hit: f"<{safe_url(hit[1])}>", kept["link"])
     return kept

@@ -48,7 +48,9 @@ def _checked_template(text: str) -> str:
 
 def _checked_root(text: str) -> str:
     if not re.match(r"(file:///|s3://[^/]+)", text):
-        raise ValueError(f"{text!r} is no archive root; write file:///absolute/folder or s3://bucket/prefix")
+        raise ValueError(
+            f"{text!r} is no archive root; write file:///absolute/folder or s3://bucket/prefix"
+        )
     return text.rstrip("/")
 
 
@@ -72,7 +74,9 @@ class ArchiveSettings(_Section):
 
     root: Annotated[str, AfterValidator(_checked_root)] = Field(
         default_factory=_default_root,
-        description="URL of the folder or bucket prefix that holds the archive: ``file:///…`` or ``s3://…``.",
+        description=(
+            "URL of the folder or bucket prefix that holds the archive: ``file:///…`` or ``s3://…``."
+        ),
         json_schema_extra={"default_text": "file://$AIRFLOW_HOME/archive"},
     )
     template: Annotated[str, AfterValidator(_checked_template)] = Field(
@@ -81,7 +85,9 @@ class ArchiveSettings(_Section):
     )
     connection: str | None = Field(
         None,
-        description="Airflow connection with the credentials of the root; without one the environment's are used.",
+        description=(
+            "Airflow connection with the credentials of the root; the environment's are used without."
+        ),
     )
     undeclared: Literal["report", "fail"] = Field(
         "report",
@@ -99,7 +105,9 @@ class EntitySettings(_Section):
     """``[sources.<source>.entities.<entity>]``: the agreement on one entity."""
 
     description: str = Field("", description="What one capture of it holds, in a sentence.")
-    owner: str | None = Field(None, description="Who answers for it; the source's owner where unset.")
+    owner: str | None = Field(
+        None, description="Who answers for it; the source's owner where unset."
+    )
     sensitivity: Literal["public", "internal", "confidential", "personal"] = Field(
         "internal", description="How its payloads may be handled."
     )
@@ -114,7 +122,9 @@ class EntitySettings(_Section):
     )
     mode: Mode = Field(
         "auto",
-        description="``auto`` fetches; ``refetch`` ignores what is archived; ``replay`` never asks the source.",
+        description=(
+            "``auto`` fetches; ``refetch`` ignores what is archived; ``replay`` never asks the source."
+        ),
     )
 
 
@@ -202,10 +212,10 @@ def load(path: str | os.PathLike[str] | None = None) -> Loaded:
 @lru_cache(maxsize=8)
 def _load(
     path: Path | None,
-    stamp: int,
+    stamp: int,  # noqa: ARG001  # part of the cache's key
     overrides: tuple[str, ...],
     values: tuple[str, ...],
-    home: str | None,
+    home: str | None,  # noqa: ARG001  # part of the cache's key
 ) -> Loaded:
     text = _read(path) if path else ""
     try:
@@ -226,7 +236,9 @@ def _find(path: str | os.PathLike[str] | None) -> Path | None:
         found = Path(named)
         if not found.is_file():
             asked = "Airflow's option [platform_ops] config" if path else f"${CONFIG_ENV}"
-            raise ConfigError(f"{found}: no such file, and {asked} names it; create it or unset that")
+            raise ConfigError(
+                f"{found}: no such file, and {asked} names it; create it or unset that"
+            )
         return found.absolute()
     homes = [os.environ.get("AIRFLOW_HOME"), "."]
     candidates = [Path(home, "conf", "platform.toml") for home in homes if home]
@@ -250,9 +262,7 @@ def _override(plain: dict[str, Any], name: str, value: str) -> None:  # Any: TOM
     plain.setdefault(section, {})[field] = value
 
 
-def _explain(
-    err: ValidationError, path: Path | None, text: str, overrides: tuple[str, ...]
-) -> str:
+def _explain(err: ValidationError, path: Path | None, text: str, overrides: tuple[str, ...]) -> str:
     lines = []
     for fault in err.errors():
         location = [str(step) for step in fault["loc"] if step != "[key]"]
@@ -312,5 +322,3 @@ def _toml_key(name: str) -> str:
 def as_mapping(settings: Settings) -> Mapping[str, Any]:  # Any: JSON values
     """The settings as plain values, for ``doctor`` and the site."""
     return settings.model_dump(mode="json")
-
-

@@ -100,7 +100,9 @@ def decode(segment: str) -> str:
     if _HASHED.search(segment):
         raise UrlError(f"level {segment!r} is hashed; its original stands in the manifest")
     try:
-        raw = re.sub(rb"%([0-9A-F]{2})", lambda hit: bytes.fromhex(hit[1].decode()), segment.encode())
+        raw = re.sub(
+            rb"%([0-9A-F]{2})", lambda hit: bytes.fromhex(hit[1].decode()), segment.encode()
+        )
         text = raw.decode("utf-8", "surrogatepass")
     except UnicodeError as err:
         raise UrlError(f"level {segment!r} is not UTF-8 once decoded") from err
@@ -223,14 +225,17 @@ def _compile_level(text: str, segment: str) -> _Level:
     if hit is None:
         if not _LITERAL.fullmatch(segment):
             raise _template_error(
-                text, f"level {segment!r} is neither a literal ([a-z0-9._-]) nor {{field}} nor key={{field}}"
+                text,
+                f"level {segment!r} is neither a literal ([a-z0-9._-]) nor {{field}} nor key={{field}}",
             )
         return _Level(segment, None)
     name, key = hit["field"], hit["key"] or ""
     if name not in FIELDS:
         raise _template_error(text, f"unknown field {{{name}}}; the fields are {', '.join(FIELDS)}")
     if name in _NULLABLE and not key:
-        raise _template_error(text, f"{{{name}}} may be absent, so it needs a key, as in {name}={{{name}}}")
+        raise _template_error(
+            text, f"{{{name}}} may be absent, so it needs a key, as in {name}={{{name}}}"
+        )
     return _Level(key, name)
 
 

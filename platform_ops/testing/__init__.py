@@ -46,7 +46,7 @@ def recorded_source(monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordedSource]
 
 
 @pytest.fixture
-def run_task(platform_archive: Settings) -> Callable[..., TaskResult]:
+def run_task(platform_archive: Settings) -> Callable[..., TaskResult]:  # noqa: ARG001  # in force
     """Run one task in Airflow's task runner; see :func:`platform_ops.testing.runner.run_task`."""
     from platform_ops.testing import runner
 
@@ -54,7 +54,7 @@ def run_task(platform_archive: Settings) -> Callable[..., TaskResult]:
 
 
 @pytest.fixture
-def run_dag(platform_archive: Settings) -> Callable[..., DagResult]:
+def run_dag(platform_archive: Settings) -> Callable[..., DagResult]:  # noqa: ARG001  # in force
     """Run a DAG, task by task; see :func:`platform_ops.testing.runner.run_dag`."""
     from platform_ops.testing import runner
 

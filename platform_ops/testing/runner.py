@@ -18,10 +18,12 @@ from airflow.sdk.api.datamodels._generated import (
     DagRun,
     DagRunState,
     DagRunType,
+    TaskInstanceState,
     TIRunContext,
 )
 from airflow.sdk.definitions.dag import DAG
 from airflow.sdk.definitions.mappedoperator import MappedOperator
+from airflow.sdk.exceptions import ErrorType
 from airflow.sdk.execution_time import comms, task_runner
 
 __all__ = ["DagResult", "Supervisor", "TaskResult", "run_dag", "run_task"]
@@ -83,7 +85,7 @@ class Supervisor:
     state_store: dict[str, Any] = field(default_factory=dict)  # Any: JSON values
     sent: list[Any] = field(default_factory=list)  # Any: Airflow's union of messages
 
-    def send(self, msg: Any) -> Any:  # Any: Airflow's union of messages
+    def send(self, msg: Any) -> Any:  # noqa: C901, PLR0911  # Any: Airflow's union, a case for each
         """Answer one message, as the real supervisor would."""
         self.sent.append(msg)
         match msg:
@@ -94,24 +96,24 @@ class Supervisor:
                 value = self.xcoms.get((msg.task_id, msg.key, _index(msg.map_index)))
                 return comms.XComResult(key=msg.key, value=value)
             case comms.GetXComCount():
-                return comms.XComCountResponse(len=len(self._values(msg.task_id, msg.key)))
+                return comms.XComCountResponse(len=len(self.values(msg.task_id, msg.key)))
             case comms.GetXComSequenceItem():
-                values = self._values(msg.task_id, msg.key)
+                values = self.values(msg.task_id, msg.key)
                 if msg.offset >= len(values):
-                    return comms.ErrorResponse(error=comms.ErrorType.XCOM_NOT_FOUND)
+                    return comms.ErrorResponse(error=ErrorType.XCOM_NOT_FOUND)
                 return comms.XComSequenceIndexResult(root=values[msg.offset])
             case comms.GetXComSequenceSlice():
                 chosen = slice(msg.start, msg.stop, msg.step)
-                return comms.XComSequenceSliceResult(root=self._values(msg.task_id, msg.key)[chosen])
+                return comms.XComSequenceSliceResult(root=self.values(msg.task_id, msg.key)[chosen])
             case comms.ValidateInletsAndOutlets():
                 return comms.InactiveAssetsResult(inactive_assets=[])
             case comms.GetConnection():
-                return comms.ErrorResponse(error=comms.ErrorType.CONNECTION_NOT_FOUND)
+                return comms.ErrorResponse(error=ErrorType.CONNECTION_NOT_FOUND)
             case comms.GetVariable():
-                return comms.ErrorResponse(error=comms.ErrorType.VARIABLE_NOT_FOUND)
+                return comms.ErrorResponse(error=ErrorType.VARIABLE_NOT_FOUND)
             case comms.GetTaskStateStore():
                 if msg.key not in self.state_store:
-                    return comms.ErrorResponse(error=comms.ErrorType.TASK_STORE_NOT_FOUND)
+                    return comms.ErrorResponse(error=ErrorType.TASK_STORE_NOT_FOUND)
                 return comms.TaskStateStoreResult(value=self.state_store[msg.key])
             case comms.SetTaskStateStore():
                 self.state_store[msg.key] = msg.value
@@ -121,8 +123,13 @@ class Supervisor:
         """As :meth:`send`, for a task that runs in an event loop."""
         return self.send(msg)
 
-    def _values(self, task_id: str, key: str) -> list[Any]:  # Any: JSON values
-        found = [(index, value) for (task, name, index), value in self.xcoms.items() if (task, name) == (task_id, key)]
+    def values(self, task_id: str, key: str) -> list[Any]:  # Any: JSON values
+        """Values of a task's XCom, by map index."""
+        found = [
+            (index, value)
+            for (task, name, index), value in self.xcoms.items()
+            if (task, name) == (task_id, key)
+        ]
         return [value for _, value in sorted(found, key=lambda pair: pair[0])]
 
 
@@ -184,7 +191,7 @@ def run_dag(
     office = Supervisor()
     results: list[TaskResult] = []
     failed: set[str] = set()
-    for task in dag.topological_sort():
+    for task in dag.topological_sort():  # type: ignore[no-untyped-call]  # Airflow's is untyped
         if failed & task.get_flat_relative_ids(upstream=True):
             continue
         for index in _map_indexes(task, office):
@@ -212,11 +219,11 @@ def _run(
         try_number=try_number,
         map_index=map_index,
         task=task,
-        bundle_instance=None,
+        bundle_instance=None,  # type: ignore[arg-type]  # nothing of a bundle is used here
         _ti_context_from_server=server,
         max_tries=max_tries,
         start_date=datetime.now(UTC),
-        state=task_runner.TaskInstanceState.RUNNING,
+        state=TaskInstanceState.RUNNING,
     )
     office.sent.clear()
     log = structlog.get_logger("task")
@@ -229,7 +236,9 @@ def _run(
         xcom=office.xcoms.get((task.task_id, RETURN, map_index)),
         error=error,
         asset_events=dict(_events(announced.outlet_events or [])) if announced else {},
-        asset_names=tuple(each.name or "" for each in announced.task_outlets or []) if announced else (),
+        asset_names=tuple(each.name or "" for each in announced.task_outlets or [])
+        if announced
+        else (),
     )
 
 
@@ -254,7 +263,7 @@ def _events(sent: Iterable[Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:  # 
 def _map_indexes(task: Any, office: Supervisor) -> Iterable[int]:  # Any: an operator of either kind
     if not isinstance(task, MappedOperator):
         return [-1]
-    expanded = task._get_specified_expand_input().value
+    expanded = task._get_specified_expand_input().value  # noqa: SLF001  # no public way
     columns = expanded.values() if isinstance(expanded, Mapping) else [expanded]
     total = 1
     for column in columns:
@@ -266,7 +275,7 @@ def _length(column: Any, office: Supervisor) -> int:  # Any: a literal or an XCo
     if hasattr(column, "operator"):
         source = column.operator
         if isinstance(source, MappedOperator):
-            return len(office._values(source.task_id, column.key))
+            return len(office.values(source.task_id, column.key))
         return len(office.xcoms[source.task_id, column.key, -1])
     return len(column)
 

@@ -97,7 +97,8 @@ class RecordedSource:
         }
         self._monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(plain))
 
-    def _next(self, path: str) -> _Answer | None:
+    def next_answer(self, path: str) -> _Answer | None:
+        """What the next request of the path gets; None where nothing is recorded."""
         answers = self._answers.get(path)
         if not answers:
             return None
@@ -117,7 +118,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
         source.requests.append(SourceRequest(self.command, self.path, headers, body))
-        answer = source._next(self.path) or _Answer(b"not recorded", "text/plain", 404, {}, None)
+        answer = source.next_answer(self.path) or _Answer(
+            b"not recorded", "text/plain", 404, {}, None
+        )
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.media_type)
         self.send_header("Content-Length", str(len(answer.body)))
@@ -126,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer.body)
 
-    do_GET = do_POST = do_PUT = do_HEAD = _serve
+    do_GET = do_POST = do_PUT = do_HEAD = _serve  # noqa: N815  # names that http.server looks for
 
     def log_message(self, *_: object) -> None:
         """Nothing: the requests are kept instead."""
