@@ -1,0 +1,156 @@
+"""A Sphinx extension that documents Airflow packages and DAGs from a catalogue of them.
+
+Two lines in ``conf.py`` are enough::
+
+    extensions = ["platform_ops.sphinx_ext"]
+    airflow_catalog = {"packages": ["my_package"], "dags": ["../dags"]}
+
+It knows nothing of any package: what it shows comes from the catalogue, whose nodes it builds
+itself; it subclasses no documenter, and a build with nothing changed imports no Airflow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sphinx.errors import ExtensionError
+from sphinx.util import logging
+
+from platform_ops.errors import ConfigError
+from platform_ops.registry import CatalogConfig
+from platform_ops.registry.build import build
+from platform_ops.registry.model import Catalog
+from platform_ops.sphinx_ext import elements
+from platform_ops.sphinx_ext.classes import ClassDirective
+from platform_ops.sphinx_ext.connections import ConnectionIndexDirective
+from platform_ops.sphinx_ext.dags import DagDirective
+from platform_ops.sphinx_ext.domain import AirflowDomain, domain_of
+from platform_ops.sphinx_ext.indices import GraphDirective, IndexDirective
+from platform_ops.sphinx_ext.kinds import CLASS_KINDS
+from platform_ops.sphinx_ext.pages import generated_pages
+from platform_ops.sphinx_ext.project import CatalogProject
+from platform_ops.sphinx_ext.site import Site
+from platform_ops.sphinx_ext.tables import (
+    ErrorsDirective,
+    MetricsDirective,
+    SettingsDirective,
+    TableDirective,
+)
+
+if TYPE_CHECKING:
+    from docutils.nodes import TextElement
+    from sphinx.addnodes import pending_xref
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+    from sphinx.util.typing import ExtensionMetadata
+
+__all__ = ["setup"]
+
+logger = logging.getLogger(__name__)
+
+_STATIC = Path(__file__).parent / "static"
+_VERSION = "1"  # of the pickled environment
+
+
+def _load_catalog(app: Sphinx) -> None:
+    """Make or read the catalogue, and lay out its pages."""
+    config = _catalog_config(app)
+    try:
+        catalog = _catalog(app, config)
+    except ConfigError as err:
+        raise ExtensionError(str(err), modname=__name__) from err
+    folders = dict(zip(config.dags, config.dag_folders, strict=True))
+    site = Site(
+        catalog,
+        prefix=app.config.airflow_pages,
+        source_url=app.config.airflow_source_url,
+        dag_folders=folders,
+    )
+    domain_of(app.env).site = site
+    pages = dict(generated_pages(site))
+    app.project = CatalogProject(app.project, Path(app.doctreedir, "airflow-pages"), pages)
+    app.env.project = app.project
+    app.config.html_static_path.append(str(_STATIC))
+
+
+def _catalog_config(app: Sphinx) -> CatalogConfig:
+    try:
+        return CatalogConfig.from_mapping(app.config.airflow_catalog, Path(app.confdir))
+    except ConfigError as err:
+        raise ExtensionError(str(err), modname=__name__) from err
+
+
+def _catalog(app: Sphinx, config: CatalogConfig) -> Catalog:
+    if app.config.airflow_catalog_file:
+        path = Path(app.confdir, app.config.airflow_catalog_file)
+        return Catalog.from_json(path.read_bytes())
+    outcome = build(config, Path(app.doctreedir))
+    for problem in outcome.catalog.problems:
+        logger.warning(
+            "%s %s: %s", problem.kind, problem.where, problem.message,
+            type="airflow", subtype=problem.kind,
+        )  # fmt: skip
+    return outcome.catalog
+
+
+def _stale(
+    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
+) -> Iterable[str]:
+    """Written pages that show a part of the catalogue which changed."""
+    return [each for each in domain_of(env).stale_documents() if each in env.found_docs]
+
+
+def _missing_reference(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, contnode: TextElement
+) -> TextElement | None:
+    """A docstring's reference that leads nowhere becomes text; its author is told, by one type."""
+    faults = node.get("airflow_faults")
+    if faults is None:
+        return None
+    if faults == "warn":
+        logger.warning(
+            "docstring refers to %s %r, which is not to be found", node["reftype"], node["reftarget"],
+            type="airflow", subtype="reference", location=node,
+        )  # fmt: skip
+    return contnode
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register the domain, its directives and its settings with Sphinx."""
+    _add_settings(app)
+    elements.register(app)
+    app.add_domain(AirflowDomain)
+    for kind in CLASS_KINDS:
+        app.add_directive_to_domain("airflow", kind, ClassDirective)
+        app.add_directive_to_domain("airflow", f"{kind}-index", IndexDirective)
+    for name, directive in _DIRECTIVES.items():
+        app.add_directive_to_domain("airflow", name, directive)
+    app.setup_extension("sphinx.ext.autodoc")
+    app.connect("builder-inited", _load_catalog)
+    app.connect("env-get-outdated", _stale)
+    app.connect("missing-reference", _missing_reference, priority=900)
+    app.add_css_file("airflow.css")
+    return {"version": _VERSION, "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+_DIRECTIVES: dict[str, Any] = {  # Any: docutils' type for directives is generic in no useful way
+    "dag": DagDirective,
+    "dag-index": IndexDirective,
+    "connection-index": ConnectionIndexDirective,
+    "metrics": MetricsDirective,
+    "settings": SettingsDirective,
+    "errors": ErrorsDirective,
+    "table": TableDirective,
+    "graph": GraphDirective,
+}
+
+
+def _add_settings(app: Sphinx) -> None:
+    add = app.add_config_value
+    add("airflow_catalog", {}, "env", (dict,), "What to catalogue: packages, DAG folders, and objects.")
+    add("airflow_catalog_file", "", "env", (str,), "A catalogue made before, instead of making one.")
+    add("airflow_pages", "reference", "env", (str,), "Folder of the generated pages.")
+    add("airflow_source_url", "", "env", (str, dict), "Template of links to source: {path}, {line}.")
+    add("airflow_methods", True, "env", (bool,), "Whether pages show methods, read by autodoc.")

@@ -1,0 +1,246 @@
+"""The page of an operator, sensor, hook, trigger or notifier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+
+from platform_ops.registry.docstrings import first_sentence, plain
+from platform_ops.registry.model import ClassEntry, Dag, Parameter
+from platform_ops.sphinx_ext.connections import form_table
+from platform_ops.sphinx_ext.directives import CatalogDirective
+from platform_ops.sphinx_ext.elements import badge, code, folded, link, paragraph, table, term, xref
+from platform_ops.sphinx_ext.tables import metrics_table
+
+if TYPE_CHECKING:
+    from sphinx.domains.python import PythonDomain
+
+__all__ = ["ClassDirective"]
+
+_LONGEST_EXAMPLE = 120  # lines; a longer file is linked instead of shown
+_DESCRIBED = {"operator", "sensor"}
+
+
+class ClassDirective(CatalogDirective):
+    """``airflow:operator`` and its like: everything about one class.
+
+    With ``:page:`` the directive has a page to itself, and may give it sections.
+    """
+
+    required_arguments = 1
+    option_spec: ClassVar[dict[str, Any]] = {  # Any: docutils' own type for options
+        "page": directives.flag,
+        "no-index": directives.flag,
+    }
+
+    def run(self) -> list[nodes.Node]:
+        """Build the nodes from the catalogue's entry."""
+        try:
+            entry = self.site.find_class(self.arguments[0])
+        except LookupError as err:
+            raise self.error(str(err)) from err
+        if "no-index" not in self.options:
+            self._note(entry)
+        self.domain.note_use(f"class:{entry.name}")
+        head = self._head(entry)
+        sections = list(self._sections(entry))
+        if "page" in self.options:
+            return [*head, *sections]
+        return [*head, *(each for section in sections for each in _unsectioned(section))]
+
+    def _note(self, entry: ClassEntry) -> None:
+        self.domain.note_object(
+            entry.kind, entry.public, entry.public, entry.short, aliases=(entry.name, entry.short)
+        )
+        python = cast("PythonDomain", self.env.domains["py"])
+        python.note_object(entry.public, "class", entry.public, location=self.get_location())
+        if entry.name != entry.public:
+            python.note_object(
+                entry.name, "class", entry.public, aliased=True, location=self.get_location()
+            )
+
+    def _head(self, entry: ClassEntry) -> Iterator[nodes.Node]:
+        if "no-index" not in self.options:
+            yield self.anchor(entry.public)
+        where, module = entry.name, entry.name.rpartition(".")[0]
+        summary = self.prose.line(entry.summary, where, module=module, quiet=entry.base)
+        yield paragraph(*summary, classes=["airflow-summary"])
+        yield paragraph(*_badges(entry), classes=["airflow-badges"])
+        if entry.deprecated:
+            text = f"Deprecated: {plain(entry.deprecated)}"
+            yield nodes.warning("", paragraph(text))
+        yield self.highlighted(entry.import_line, "python", "airflow-import")
+        yield from self.prose.blocks(entry.description, where, module=module, quiet=entry.base)
+
+    def _sections(self, entry: ClassEntry) -> Iterator[nodes.section]:
+        yield self._parameters(entry)
+        if connection := self.site.connections.get(entry.conn_type):
+            hook = [xref("hook", entry.hook), " over "] if entry.hook else []
+            lead = paragraph(
+                *(["Works through ", *hook] if hook else ["Is made for "]),
+                "a connection of type ", xref("connection", connection.conn_type), ".",
+            )  # fmt: skip
+            yield self.section("Connection", lead, form_table(connection))
+        if metrics := self.site.metrics_of(entry):
+            yield self.section("Metrics", metrics_table(self, metrics))
+        if raised := self._errors(entry):
+            yield self.section("Errors", raised)
+        if users := self.site.dags_using(entry):
+            yield from self._examples(entry, users)
+        if entry.methods and not entry.base and self.config.airflow_methods:
+            yield self.section("Methods", *self._methods(entry))
+        yield self.section("Source", *self._source(entry))
+
+    def _parameters(self, entry: ClassEntry) -> nodes.section:
+        content: list[nodes.Node] = []
+        own = [each for each in entry.parameters if each.declared_by == entry.name]
+        if own:
+            content.append(self._parameter_table(entry, own))
+        inherited: dict[str, list[Parameter]] = {}
+        for each in entry.parameters:
+            if each.declared_by != entry.name:
+                inherited.setdefault(each.declared_by, []).append(each)
+        for owner, parameters in inherited.items():
+            known = self.site.classes.get(owner)
+            content.append(paragraph("From ", self._class_link(known, owner), ":"))
+            content.append(self._parameter_table(entry, parameters))
+        if not content:
+            content.append(paragraph("None of its own."))
+        content += (
+            self._inherited_table(base, parameters)
+            for base, parameters in self.site.inherited(entry)
+        )
+        return self.section("Parameters", *content)
+
+    def _parameter_table(self, entry: ClassEntry, parameters: Sequence[Parameter]) -> nodes.table:
+        rows = []
+        for each in parameters:
+            name: list[nodes.Node] = [term(each.name, f"param-{each.name}")]
+            name += _parameter_badges(each)
+            rows.append((name, [_signature(each), *self._about(entry, each)]))
+        ids = [f"param-{each.name}" for each in parameters]
+        return table(("Parameter", "Meaning"), rows, classes=["airflow-parameters"], ids=ids)
+
+    def _about(self, entry: ClassEntry, parameter: Parameter) -> list[nodes.Node]:
+        owner = self.site.classes.get(parameter.documented_by)
+        return self.prose.blocks(
+            parameter.description,
+            f"{parameter.documented_by}, parameter {parameter.name}",
+            module=parameter.documented_by.rpartition(".")[0],
+            quiet=owner is None or owner.base,
+        )
+
+    def _inherited_table(self, base: ClassEntry, parameters: Sequence[Parameter]) -> nodes.Node:
+        """A plain table: these are told in full on the base's own page, once."""
+        rows = [
+            (
+                [nodes.literal("", each.name), *_parameter_badges(each)],
+                [_signature(each), paragraph(first_sentence(plain(each.description)))],
+            )
+            for each in parameters
+        ]
+        shown = table(("Parameter", "Meaning"), rows, classes=["airflow-parameters"])
+        count = f"{len(parameters)} more" if len(parameters) > 1 else "One more"
+        lead = paragraph("In full on the page of ", self._class_link(base, base.name), ".")
+        return folded("", lead, shown, summary=f"{count} from {base.short}")
+
+    def _class_link(self, entry: ClassEntry | None, name: str) -> nodes.Node:
+        if entry is None:
+            return code(name.rpartition(".")[2])
+        return xref(entry.kind, entry.public, entry.short)
+
+    def _errors(self, entry: ClassEntry) -> nodes.table | None:
+        module = entry.name.rpartition(".")[0]
+        rows = []
+        for name, text, known in self.site.errors_of(entry):
+            short = name.rpartition(".")[2]
+            retried = ("yes" if known.retryable else "no") if known else "Airflow decides"
+            shown = xref("error", known.name) if known else code(short)
+            blocks = self.prose.blocks(text, f"{entry.name}, raises {short}", module=module, quiet=entry.base)
+            rows.append(([shown], blocks, [badge(retried, f"retry-{retried.partition(' ')[0]}")]))
+        return table(("Error", "When", "Retried"), rows) if rows else None
+
+    def _examples(self, entry: ClassEntry, users: Sequence[Dag]) -> Iterator[nodes.section]:
+        shown = self._example(users)
+        if shown:
+            yield self.section("Example", *shown)
+        rows = [
+            ([xref("dag", dag.dag_id)], dag.schedule_words, plain(dag.summary)) for dag in users
+        ]
+        yield self.section("Used by", table(("DAG", "Runs", "What it does"), rows))
+
+    def _example(self, users: Sequence[Dag]) -> list[nodes.Node]:
+        """The shortest DAG file that uses it: the quickest to understand."""
+        texts = []
+        for dag in users:
+            folder = self.site.dag_folders.get(dag.folder)
+            path = folder if folder and folder.is_file() else folder and folder / dag.source.file
+            if path and path.is_file():
+                texts.append((path.read_text(encoding="utf-8"), dag, path))
+        if not texts:
+            return []
+        text, dag, path = min(texts, key=lambda each: (each[0].count("\n"), each[1].dag_id))
+        self.depends_on(path)
+        if text.count("\n") > _LONGEST_EXAMPLE:
+            return []
+        block = self.highlighted(text.rstrip(), "python")
+        return [paragraph("DAG ", xref("dag", dag.dag_id), ", as it is parsed and run:"), block]
+
+    def _methods(self, entry: ClassEntry) -> list[nodes.Node]:
+        """Stock autodoc reads methods: their signatures are plain Python."""
+        lines = [f".. automethod:: {entry.name}.{name}" for name in entry.methods]
+        return self.parsed(each for line in lines for each in (line, ""))
+
+    def _source(self, entry: ClassEntry) -> Iterator[nodes.Node]:
+        place = f"{entry.source.file}, line {entry.source.line}"
+        uri = self.site.source_link(entry.package, entry.source)
+        yield paragraph(link(place, uri) if uri else code(place))
+        bases = [each for each in entry.mro if each in self.site.classes]
+        if bases:
+            parts: list[nodes.Node | str] = ["Inherits from "]
+            for number, name in enumerate(bases):
+                parts += [", "] if number else []
+                parts.append(self._class_link(self.site.classes[name], name))
+            yield paragraph(*parts, ".")
+        for each in entry.references:
+            text = self.prose.line(each, entry.name, quiet=entry.base)
+            yield paragraph("See also ", *text)
+
+
+def _badges(entry: ClassEntry) -> Iterator[nodes.Node]:
+    yield badge(entry.kind, "kind")
+    if entry.abstract:
+        yield badge("abstract", "plain")
+    if entry.deferrable and entry.kind in _DESCRIBED:
+        yield badge("deferrable", "plain")
+    if entry.deprecated:
+        yield badge("deprecated", "deprecated")
+    if entry.since:
+        yield badge(f"since {plain(entry.since)}", "plain")
+    if entry.template_ext:
+        yield badge(f"templates from {' '.join(entry.template_ext)} files", "plain")
+
+
+def _parameter_badges(parameter: Parameter) -> Iterator[nodes.Node]:
+    if parameter.required:
+        yield badge("required", "required")
+    if parameter.templated:
+        shown = f"templated · {parameter.renderer}" if parameter.renderer else "templated"
+        yield badge(shown, "templated")
+
+
+def _signature(parameter: Parameter) -> nodes.paragraph:
+    parts: list[nodes.Node | str] = []
+    if parameter.type:
+        parts.append(nodes.literal("", parameter.type, classes=["airflow-type"]))
+    if parameter.default is not None:
+        parts += [" = " if parts else "= ", code(parameter.default)]
+    return paragraph(*parts, classes=["airflow-signature"])
+
+
+def _unsectioned(section: nodes.section) -> list[nodes.Node]:
+    title, *rest = section.children
+    return [nodes.rubric("", "", *title.children), *rest]

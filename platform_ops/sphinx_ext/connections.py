@@ -1,0 +1,94 @@
+"""Connection types: their forms as a user of the UI meets them, and how to write one elsewhere."""
+
+from __future__ import annotations
+
+import json
+
+from docutils import nodes
+
+from platform_ops.registry.model import Connection, ConnectionField
+from platform_ops.sphinx_ext.directives import CatalogDirective
+from platform_ops.sphinx_ext.elements import badge, code, paragraph, table, xref
+
+__all__ = ["ConnectionIndexDirective", "form_table"]
+
+
+class ConnectionIndexDirective(CatalogDirective):
+    """``airflow:connection-index``: every connection type, each in a section of its own."""
+
+    def run(self) -> list[nodes.Node]:
+        """Build a section for each type."""
+        self.domain.note_use("connections")
+        return [self._section(each) for each in self.site.catalog.connections]
+
+    def _section(self, connection: Connection) -> nodes.Node:
+        name = connection.conn_type
+        anchor = f"connection-{name}"
+        self.domain.note_object("connection", name, anchor, name)
+        parts: list[nodes.Node | str] = ["Type ", code(name)]
+        if connection.hook:
+            hook = self.site.classes.get(connection.hook)
+            short = connection.hook.rpartition(".")[2]
+            parts += [", served by ", xref("hook", hook.public) if hook else code(short)]
+        section = self.section(
+            connection.title,
+            paragraph(*parts, "."),
+            form_table(connection),
+            paragraph("As an environment variable:"),
+            self.highlighted(_example(connection), "bash"),
+        )
+        section.insert(0, self.anchor(anchor))
+        section.insert(0, section.pop(1))  # the title stays first
+        return section
+
+
+def form_table(connection: Connection) -> nodes.table:
+    """The fields of a connection's form, in the form's order."""
+    rows = [(_field(each), _meaning(each)) for each in connection.fields]
+    return table(("Field", "Meaning"), rows, classes=["airflow-form"])
+
+
+def _field(field: ConnectionField) -> list[nodes.Node]:
+    name = field.name if field.standard else f"extra.{field.name}"
+    parts: list[nodes.Node] = [nodes.strong("", field.label), nodes.Text(" "), code(name)]
+    if field.secret:
+        parts.append(badge("secret", "required"))
+    return parts
+
+
+def _meaning(field: ConnectionField) -> list[nodes.Node]:
+    blocks: list[nodes.Node] = []
+    if field.type != "string":
+        blocks.append(paragraph(code(field.type), classes=["airflow-signature"]))
+    if field.description:
+        blocks.append(paragraph(field.description))
+    if field.placeholder:
+        blocks.append(paragraph("For instance ", code(" ".join(field.placeholder.split()))))
+    if field.default:
+        blocks.append(paragraph("Default ", code(field.default)))
+    return blocks
+
+
+def _example(connection: Connection) -> str:
+    """A connection as JSON, which every field fits into without escaping."""
+    values: dict[str, object] = {"conn_type": connection.conn_type}
+    extra: dict[str, object] = {}
+    for field in connection.fields:
+        if field.name == "extra":
+            continue
+        target = values if field.standard else extra
+        target[field.name] = _sample(field)
+    if extra:
+        values["extra"] = extra
+    name = f"AIRFLOW_CONN_{connection.conn_type.upper()}_DEFAULT"
+    return f"export {name}='{json.dumps(values, indent=2)}'"
+
+
+def _sample(field: ConnectionField) -> object:
+    if field.secret:
+        return "…"
+    if field.type == "integer":
+        return 443 if field.name == "port" else 0
+    if field.type == "boolean":
+        return False
+    return " ".join(field.placeholder.split()) or "…"

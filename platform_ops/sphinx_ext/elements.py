@@ -1,0 +1,133 @@
+"""The building blocks of pages: tables, badges, cross-references, and a folded part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from docutils import nodes
+from sphinx import addnodes
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.writers.html5 import HTML5Translator
+
+__all__ = ["badge", "code", "folded", "link", "paragraph", "register", "table", "term", "xref"]
+
+Cell = Sequence[nodes.Node] | str
+
+
+class folded(nodes.General, nodes.Element):  # noqa: N801  docutils names nodes in lower case
+    """A part that a reader opens; open everywhere but in HTML. ``summary`` is its title."""
+
+
+def xref(kind: str, target: str, text: str = "", *, literal: bool = True) -> addnodes.pending_xref:
+    """A reference into the domain, resolved when all pages are read.
+
+    :param kind: The role, or ``any`` for a class of whatever kind.
+    """
+    inner = nodes.literal if literal else nodes.inline
+    classes = ["xref", "airflow", f"airflow-{kind}"]
+    return addnodes.pending_xref(
+        "",
+        inner("", text or target, classes=classes),
+        refdomain="airflow",
+        reftype=kind,
+        reftarget=target,
+        refexplicit=bool(text),
+        refwarn=True,
+    )
+
+
+def table(
+    header: Sequence[Cell],
+    rows: Iterable[Sequence[Cell] | tuple[str, Sequence[Cell]]],
+    *,
+    classes: Sequence[str] = (),
+    ids: Sequence[str] = (),
+) -> nodes.table:
+    """A table whose cells are nodes or bare text.
+
+    :param ids: An anchor for each row, empty for none.
+    """
+    width = max(1, 100 // max(len(header), 1))
+    group = nodes.tgroup(cols=len(header))
+    group += [nodes.colspec(colwidth=width) for _ in header]
+    group += nodes.thead("", _row(header))
+    body = nodes.tbody()
+    for number, cells in enumerate(rows):
+        row = _row(cells)
+        if number < len(ids) and ids[number]:
+            row["ids"] = [ids[number]]
+        body += row
+    group += body
+    return nodes.table("", group, classes=["airflow-table", *classes])
+
+
+def _row(cells: Sequence[Any]) -> nodes.row:  # Any: cells, which mypy sees as a union here
+    return nodes.row("", *(_entry(cell) for cell in cells))
+
+
+def _entry(cell: Cell) -> nodes.entry:
+    if isinstance(cell, str):
+        return nodes.entry("", nodes.paragraph("", cell))
+    blocks: list[nodes.Node] = []
+    line: list[nodes.Node] = []
+    for node in cell:
+        if isinstance(node, (nodes.Inline, nodes.Text)):
+            line.append(node)
+            continue
+        if line:
+            blocks.append(nodes.paragraph("", "", *line))
+            line = []
+        blocks.append(node)
+    if line or not blocks:
+        blocks.append(nodes.paragraph("", "", *line))
+    return nodes.entry("", *blocks)
+
+
+def paragraph(*parts: nodes.Node | str, classes: Sequence[str] = ()) -> nodes.paragraph:
+    """A paragraph of nodes and bare text."""
+    children = [nodes.Text(part) if isinstance(part, str) else part for part in parts]
+    return nodes.paragraph("", "", *children, classes=list(classes))
+
+
+def code(text: str) -> nodes.literal:
+    """Inline code."""
+    return nodes.literal("", text)
+
+
+def badge(text: str, kind: str) -> nodes.inline:
+    """A small mark beside a name."""
+    return nodes.inline("", text, classes=["airflow-badge", f"airflow-badge-{kind}"])
+
+
+def term(text: str, anchor: str) -> nodes.reference:
+    """A name in a table that links to its own row."""
+    return nodes.reference(
+        "", "", nodes.literal("", text), refid=anchor, internal=True, classes=["airflow-term"]
+    )
+
+
+def link(text: str, uri: str) -> nodes.reference:
+    """A link out of the site."""
+    return nodes.reference("", text, refuri=uri, internal=False)
+
+
+def _visit_folded(self: HTML5Translator, node: folded) -> None:
+    self.body.append(self.starttag(node, "details", CLASS="airflow-folded"))
+    self.body.append(f"<summary>{self.encode(node['summary'])}</summary>\n")
+
+
+def _depart_folded(self: HTML5Translator, _node: folded) -> None:
+    self.body.append("</details>\n")
+
+
+def _pass(_self: object, _node: folded) -> None:
+    """Other formats have nothing to fold."""
+
+
+def register(app: Sphinx) -> None:
+    """Tell Sphinx's writers of the node defined here."""
+    rest = {name: (_pass, _pass) for name in ("latex", "text", "man", "texinfo")}
+    app.add_node(folded, html=(_visit_folded, _depart_folded), **rest)

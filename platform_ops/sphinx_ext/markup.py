@@ -1,0 +1,154 @@
+"""Docstring prose as nodes, whatever document it is shown in, and however faulty its markup is.
+
+The prose is parsed as reStructuredText in a document of its own: a page in Markdown may show it, its
+targets and headings stay out of the page, and its faults are reported once, at the docstring, as
+warnings of type ``airflow.markup`` that a site may suppress, never as a broken page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from docutils import nodes
+from docutils.parsers.rst import states
+from docutils.statemachine import StringList
+from docutils.transforms import references
+from docutils.utils import new_document
+from sphinx import addnodes
+from sphinx.util import logging
+
+if TYPE_CHECKING:
+    from sphinx.environment import BuildEnvironment
+
+__all__ = ["Prose", "markdown_html", "unmarked"]
+
+logger = logging.getLogger(__name__)
+
+_MARKUP = re.compile(r"[`*_|:\\\[\]]|\n\s*\n|^\s*(?:[-+#]|\d+[.)]|\.\.|>>>)\s", re.MULTILINE)
+_TRANSFORMS = (
+    references.Substitutions,
+    references.PropagateTargets,
+    references.AnonymousHyperlinks,
+    references.IndirectHyperlinks,
+    references.ExternalTargets,
+    references.InternalTargets,
+)
+_WARNING = 2  # docutils counts: 1 information, 2 warning, 3 error, 4 severe
+
+
+class Prose:
+    """Parses docstrings for one document.
+
+    :param settings: Those of the document that the nodes go into.
+    """
+
+    def __init__(self, env: BuildEnvironment, settings: Any) -> None:  # Any: docutils' settings
+        self._env = env
+        self._settings = settings
+
+    def blocks(
+        self, text: str, where: str, *, module: str = "", quiet: bool = False
+    ) -> list[nodes.Node]:
+        """Paragraphs and all else.
+
+        :param where: What the text is the docstring of, for warnings.
+        :param module: What unqualified references are relative to.
+        :param quiet: True for text that this site did not write and cannot mend.
+        """
+        if not text.strip():
+            return []
+        if not _MARKUP.search(text):
+            return [nodes.paragraph("", " ".join(text.split()))]
+        document = new_document(where, self._settings)
+        faults: list[str] = []
+        document.reporter.stream = None
+        document.reporter.report_level = 5  # collected here, printed nowhere
+        document.reporter.attach_observer(lambda message: _note(message, faults))
+        with self._module(module):
+            machine = states.RSTStateMachine(
+                state_classes=states.state_classes, initial_state="Body"
+            )
+            machine.run(StringList(text.splitlines(), where), document)
+        document.transformer.add_transforms(_TRANSFORMS)
+        document.transformer.apply_transforms()
+        _settle(document, "quiet" if quiet else "warn")
+        if faults and not quiet:
+            for fault in faults:
+                logger.warning(
+                    "docstring of %s: %s", where, fault,
+                    type="airflow", subtype="markup", location=self._env.docname,
+                )  # fmt: skip
+        return list(document.children)
+
+    def line(
+        self, text: str, where: str, *, module: str = "", quiet: bool = False
+    ) -> list[nodes.Node]:
+        """One line: what stands in the first paragraph."""
+        found = self.blocks(text, where, module=module, quiet=quiet)
+        if len(found) == 1 and isinstance(found[0], nodes.paragraph):
+            return list(found[0].children)
+        return [nodes.Text(unmarked(text))] if text else []
+
+    @contextmanager
+    def _module(self, module: str) -> Iterator[None]:
+        context = self._env.ref_context
+        before = context.get("py:module")
+        context["py:module"] = module or before
+        try:
+            yield
+        finally:
+            context["py:module"] = before
+            if before is None:
+                del context["py:module"]
+
+
+def unmarked(text: str) -> str:
+    """Bare text of some prose."""
+    from platform_ops.registry.docstrings import plain
+
+    return plain(text)
+
+
+def _note(message: nodes.system_message, faults: list[str]) -> None:
+    if message["level"] >= _WARNING:
+        faults.append(message.astext())
+
+
+def _settle(document: nodes.document, faults: str) -> None:
+    """Leave nothing behind that only makes sense in the document it came from."""
+    for message in list(document.findall(nodes.system_message)):
+        message.parent.remove(message)
+    for problematic in list(document.findall(nodes.problematic)):
+        problematic.replace_self(nodes.literal("", problematic.astext().strip("`:")))
+    for section in list(document.findall(nodes.section)):
+        title, *rest = section.children
+        section.replace_self([nodes.rubric("", "", *title.children), *rest])
+    for reference in list(document.findall(nodes.reference)):
+        if not reference.get("refuri"):
+            reference.replace_self(nodes.inline("", "", *reference.children))
+    for kind in (nodes.target, nodes.footnote, nodes.citation, nodes.substitution_definition):
+        for node in list(document.findall(kind)):
+            node.parent.remove(node)
+    for kind in (nodes.footnote_reference, nodes.citation_reference, nodes.substitution_reference):
+        for node in list(document.findall(kind)):
+            node.replace_self(nodes.Text(node.astext()))
+    for xref in document.findall(addnodes.pending_xref):
+        xref["airflow_faults"] = faults
+
+
+def markdown_html(text: str, *, demote: int = 2) -> str:
+    """Markdown as Airflow's own UI reads it; raw HTML in it is shown, not obeyed.
+
+    :param demote: How far headings go down, so that they stay below the page's own.
+    """
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    tokens = parser.parse(text)
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(6, int(token.tag[1:]) + demote)}"
+    return str(parser.renderer.render(tokens, parser.options, {}))

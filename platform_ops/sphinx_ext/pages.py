@@ -1,0 +1,53 @@
+"""The sources of generated pages: a title, and the directive that shows the object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from platform_ops.registry.model import ClassEntry, Dag
+from platform_ops.sphinx_ext.kinds import CLASS_KINDS, KINDS
+from platform_ops.sphinx_ext.site import Site
+
+__all__ = ["generated_pages"]
+
+_TABLES = {"metric": "metrics", "setting": "settings", "error": "errors"}
+
+
+def generated_pages(site: Site) -> Iterator[tuple[str, str]]:
+    """Every page that a site does not have to write: document name and source."""
+    for entry in site.paged():
+        yield site.docname(entry), _object_page(site, entry)
+    shown = [kind for kind in KINDS if site.has(kind)]
+    for kind in shown:
+        yield site.index_docname(kind), _index_page(kind)
+    yield f"{site.prefix}/index", _root_page(shown)
+
+
+def _object_page(site: Site, entry: ClassEntry | Dag) -> str:
+    if isinstance(entry, Dag):
+        title, kind, name, key = entry.display_name, "dag", entry.dag_id, f"dag:{entry.dag_id}"
+    else:
+        title, kind, name, key = entry.short, entry.kind, entry.name, f"class:{entry.name}"
+    # Bases are read by way of what inherits from them; no list of this site names them.
+    orphan = ":orphan:\n\n" if isinstance(entry, ClassEntry) and entry.base else ""
+    # The digest makes the text change with the object: that is how Sphinx learns it is stale.
+    return (
+        f"{orphan}.. {site.digest(key)}\n\n{_heading(title)}\n"
+        f".. airflow:{kind}:: {name}\n   :page:\n"
+    )
+
+
+def _index_page(kind: str) -> str:
+    row = KINDS[kind]
+    directive = f"{kind}-index" if kind in (*CLASS_KINDS, "dag", "connection") else _TABLES[kind]
+    return f"{_heading(row.title)}\n{row.lead}\n\n.. airflow:{directive}::\n"
+
+
+def _root_page(kinds: list[str]) -> str:
+    entries = "\n".join(f"   {KINDS[kind].plural}" for kind in kinds)
+    return f"{_heading('Reference')}\n.. toctree::\n   :maxdepth: 1\n\n{entries}\n"
+
+
+def _heading(title: str) -> str:
+    escaped = title.replace("\\", "\\\\").replace("_", "\\_").replace("*", "\\*").replace("`", "\\`")
+    return f"{escaped}\n{'=' * max(len(escaped), 3)}\n"

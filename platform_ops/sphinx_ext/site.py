@@ -1,0 +1,200 @@
+"""The catalogue as the site uses it: looked up by name, with the address of each object's page."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from platform_ops.registry.model import (
+    Catalog,
+    ClassEntry,
+    Connection,
+    Dag,
+    ErrorEntry,
+    Metric,
+    Parameter,
+    Source,
+)
+from platform_ops.sphinx_ext.kinds import CLASS_KINDS, KINDS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Site"]
+
+_EMITTERS = ("operator", "sensor", "hook")
+
+
+class Site:
+    """One catalogue, and where its objects are shown.
+
+    :param prefix: Folder of the reference within the documentation, such as ``reference``.
+    :param source_url: Template of a link to source, with ``{path}`` and ``{line}``; one for all
+        packages, or one for each.
+    :param dag_folders: DAG folders as configured, to their absolute paths.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        *,
+        prefix: str,
+        source_url: str | Mapping[str, str],
+        dag_folders: Mapping[str, Path],
+    ) -> None:
+        self.catalog = catalog
+        self.prefix = prefix.strip("/")
+        self.dag_folders = dag_folders
+        self._source_url = source_url
+
+    @cached_property
+    def classes(self) -> Mapping[str, ClassEntry]:
+        """Every class by its dotted name."""
+        return {each.name: each for each in self.catalog.classes}
+
+    @cached_property
+    def dags(self) -> Mapping[str, Dag]:
+        """Every DAG by its id."""
+        return {each.dag_id: each for each in self.catalog.dags}
+
+    @cached_property
+    def connections(self) -> Mapping[str, Connection]:
+        """Every connection type by its name."""
+        return {each.conn_type: each for each in self.catalog.connections}
+
+    @cached_property
+    def _by_any_name(self) -> Mapping[str, tuple[ClassEntry, ...]]:
+        found: dict[str, list[ClassEntry]] = defaultdict(list)
+        for each in self.catalog.classes:
+            for name in {each.name, each.public, each.short}:
+                found[name].append(each)
+        return {name: tuple(entries) for name, entries in found.items()}
+
+    def find_class(self, name: str) -> ClassEntry:
+        """A class by its dotted, public or bare name.
+
+        :raises LookupError: None has that name, or several share the bare one.
+        """
+        found = self._by_any_name.get(name, ())
+        if len(found) != 1:
+            clash = ", ".join(each.name for each in found)
+            raise LookupError(
+                f"{name!r} is ambiguous: {clash}" if found else f"{name!r} is not in the catalogue"
+            )
+        return found[0]
+
+    def docname(self, entry: ClassEntry | Dag) -> str:
+        """The page of an object."""
+        if isinstance(entry, Dag):
+            return f"{self.prefix}/{KINDS['dag'].plural}/{entry.dag_id}"
+        return f"{self.prefix}/{KINDS[entry.kind].plural}/{entry.public}"
+
+    def index_docname(self, kind: str) -> str:
+        """The page that lists a kind."""
+        return f"{self.prefix}/{KINDS[kind].plural}"
+
+    def members(self, kind: str) -> tuple[ClassEntry | Dag, ...]:
+        """The objects of a kind that have pages."""
+        if kind == "dag":
+            return self.catalog.dags
+        return self.catalog.of_kind(kind) if kind in CLASS_KINDS else ()
+
+    def has(self, kind: str) -> bool:
+        """Whether the catalogue holds anything of a kind."""
+        catalog = self.catalog
+        rows = {
+            "connection": catalog.connections,
+            "metric": catalog.metrics,
+            "setting": catalog.settings,
+            "error": catalog.errors,
+        }
+        return bool(rows[kind] if kind in rows else self.members(kind))
+
+    def paged(self) -> Iterator[ClassEntry | Dag]:
+        """Everything with a page of its own; the bases of others too, so that they can link there."""
+        yield from self.catalog.classes
+        yield from self.catalog.dags
+
+    def source_link(self, package: str, source: Source) -> str:
+        """Where the source can be read; empty where the site names no place."""
+        template = self._source_url
+        if not isinstance(template, str):
+            keys = [key for key in template if package == key or package.startswith(f"{key}.")]
+            template = template[max(keys, key=len)] if keys else ""
+        return template.format(path=source.file, line=source.line) if template else ""
+
+    @cached_property
+    def _users(self) -> Mapping[str, tuple[Dag, ...]]:
+        found: dict[str, dict[str, Dag]] = defaultdict(dict)
+        for dag in self.catalog.dags:
+            for task in dag.tasks:
+                found[task.operator][dag.dag_id] = dag
+        return {name: tuple(dags.values()) for name, dags in found.items()}
+
+    def dags_using(self, entry: ClassEntry) -> tuple[Dag, ...]:
+        """DAGs with a task of this very class."""
+        return self._users.get(entry.name, ())
+
+    def metrics_of(self, entry: ClassEntry) -> tuple[Metric, ...]:
+        """Metrics that the class's own package, or that of a base, emits."""
+        if entry.kind not in _EMITTERS:
+            return ()
+        tops = {name.partition(".")[0] for name in (entry.name, *entry.mro)}
+        return tuple(each for each in self.catalog.metrics if each.package in tops)
+
+    def errors_of(self, entry: ClassEntry) -> tuple[tuple[str, str, ErrorEntry | None], ...]:
+        """Errors that its docstrings promise: name, description, and the entry where there is one."""
+        known = {each.name: each for each in self.catalog.errors}
+        return tuple(
+            (each.name, each.description, known.get(each.name.rpartition(".")[2]))
+            for each in entry.raises
+        )
+
+    def inherited(self, entry: ClassEntry) -> Iterator[tuple[ClassEntry, tuple[Parameter, ...]]]:
+        """Bases outside the walked packages, with what the entry takes from each."""
+        own = {each.name for each in entry.parameters}
+        for name in entry.inherits:
+            base = self.classes.get(name)
+            if base is not None:
+                declared = tuple(
+                    each
+                    for each in base.parameters
+                    if each.declared_by == name and each.name not in own
+                )
+                own.update(each.name for each in declared)
+                if declared:
+                    yield base, declared
+
+    def digest(self, *keys: str) -> str:
+        """A digest that changes when what a page shows of these parts changes.
+
+        :param keys: ``class:name``, ``dag:id``, ``index:kind``, or a field of the catalogue.
+        """
+        text = "\n".join(self._fingerprint(key) for key in keys)
+        return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+    def _fingerprint(self, key: str) -> str:
+        part, _, name = key.partition(":")
+        if part == "class":
+            entry = self.classes.get(name)
+            return repr((entry, self._around(entry))) if entry else ""
+        if part == "dag":
+            return repr(self.dags.get(name))
+        if part == "index":
+            return repr([(self.docname(each), each.summary) for each in self.members(name)])
+        if part == "table":
+            return repr([each for each in self.catalog.tables if each.name == name])
+        return repr(getattr(self.catalog, part))
+
+    def _around(self, entry: ClassEntry) -> Iterable[object]:
+        """What a class's page shows besides the class."""
+        return (
+            [(dag.dag_id, dag.summary) for dag in self.dags_using(entry)],
+            self.metrics_of(entry),
+            self.errors_of(entry),
+            self.connections.get(entry.conn_type),
+            [(base.public, [each.name for each in own]) for base, own in self.inherited(entry)],
+        )

@@ -1,0 +1,137 @@
+"""Tables of metrics, settings and errors, and of rows that a package hands out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+from docutils import nodes
+
+from platform_ops.registry.model import ErrorEntry, Metric, Setting
+from platform_ops.sphinx_ext.directives import CatalogDirective
+from platform_ops.sphinx_ext.elements import badge, code, paragraph, table, term, xref
+
+__all__ = [
+    "ErrorsDirective",
+    "MetricsDirective",
+    "SettingsDirective",
+    "TableDirective",
+    "metrics_table",
+]
+
+
+class MetricsDirective(CatalogDirective):
+    """``airflow:metrics``: every metric of the catalogue."""
+
+    def run(self) -> list[nodes.Node]:
+        """One row for each metric, each with its anchor."""
+        self.domain.note_use("metrics")
+        metrics = self.site.catalog.metrics
+        for each in metrics:
+            self.domain.note_object("metric", each.name, f"metric-{each.name}", each.name)
+        ids = [f"metric-{each.name}" for each in metrics]
+        return [metrics_table(self, metrics, ids=ids)]
+
+
+def metrics_table(
+    directive: CatalogDirective, metrics: Sequence[Metric], *, ids: Sequence[str] = ()
+) -> nodes.table:
+    """Metrics as rows.
+
+    :param ids: Anchors, where this is the place that links lead to.
+    """
+    rows = []
+    for each in metrics:
+        name = term(each.name, f"metric-{each.name}") if ids else xref("metric", each.name)
+        tags: list[nodes.Node] = []
+        for tag in each.tags:
+            tags += [code(tag), nodes.Text(" ")]
+        about = directive.prose.blocks(each.help, f"metric {each.name}")
+        rows.append(([name], about, [code(each.kind), nodes.Text(f" {each.unit}")], tags))
+    header = ("Metric", "What it says", "Kind and unit", "Tags")
+    return table(header, rows, classes=["airflow-metrics"], ids=ids)
+
+
+class SettingsDirective(CatalogDirective):
+    """``airflow:settings``: every setting, by section."""
+
+    def run(self) -> list[nodes.Node]:
+        """One section for each table of the settings file."""
+        self.domain.note_use("settings")
+        settings = self.site.catalog.settings
+        return [
+            self._section(name, list(rows))
+            for name, rows in groupby(settings, key=lambda each: each.section)
+        ]
+
+    def _section(self, name: str, settings: Sequence[Setting]) -> nodes.Node:
+        ids = [f"setting-{each.name}" for each in settings]
+        rows = []
+        for each, anchor in zip(settings, ids, strict=True):
+            self.domain.note_object("setting", each.name, anchor, each.name)
+            key: list[nodes.Node] = [term(each.name.rpartition(".")[2], anchor)]
+            if each.required:
+                key.append(badge("required", "required"))
+            about = self.prose.blocks(each.description, f"setting {each.name}")
+            rows.append((key, [_value(each), *about]))
+        shown = table(("Key", "Meaning"), rows, classes=["airflow-settings"], ids=ids)
+        lead = self.prose.blocks(settings[0].section_description, f"section {name}")
+        return self.section(f"[{name}]" if name else "Top level", *lead, shown)
+
+
+def _value(setting: Setting) -> nodes.paragraph:
+    parts: list[nodes.Node | str] = [nodes.literal("", setting.type, classes=["airflow-type"])]
+    if setting.unit:
+        parts.append(f" {setting.unit}")
+    if not setting.required:
+        parts += [" = ", code(setting.default)]
+    return paragraph(*parts, classes=["airflow-signature"])
+
+
+class ErrorsDirective(CatalogDirective):
+    """``airflow:errors``: the exception tree, as a table that is indented like it."""
+
+    def run(self) -> list[nodes.Node]:
+        """One row for each error, parents before children."""
+        self.domain.note_use("errors")
+        rows, ids = [], []
+        for entry, depth in _tree(self.site.catalog.errors, "", 0):
+            anchor = f"error-{entry.name}"
+            ids.append(anchor)
+            self.domain.note_object(
+                "error", entry.name, anchor, entry.name, aliases=[f"{entry.module}.{entry.name}"]
+            )
+            name = nodes.inline("", "", term(entry.name, anchor), classes=[f"airflow-depth-{depth}"])
+            where = f"{entry.module}.{entry.name}"
+            about = self.prose.line(entry.summary, where, module=entry.module)
+            more = self.prose.blocks(entry.description, where, module=entry.module)
+            retried = "yes" if entry.retryable else "no"
+            rows.append(([name], [paragraph(*about), *more], [badge(retried, f"retry-{retried}")]))
+        return [table(("Error", "What happened", "Retried"), rows, classes=["airflow-errors"], ids=ids)]
+
+
+def _tree(
+    errors: Iterable[ErrorEntry], parent: str, depth: int
+) -> Iterator[tuple[ErrorEntry, int]]:
+    entries = list(errors)
+    for each in entries:
+        if each.parent == parent:
+            yield each, depth
+            yield from _tree(entries, each.name, depth + 1)
+
+
+class TableDirective(CatalogDirective):
+    """``airflow:table``: rows that a callable returned, named in ``airflow_catalog["tables"]``."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """The rows; each cell is markup."""
+        name = self.arguments[0]
+        self.domain.note_use(f"table:{name}")
+        found = next((each for each in self.site.catalog.tables if each.name == name), None)
+        if found is None:
+            known = ", ".join(each.name for each in self.site.catalog.tables) or "none"
+            raise self.error(f"table {name!r} is not in the catalogue (known: {known})")
+        rows = [[self.prose.line(cell, f"table {name}") for cell in row] for row in found.rows]
+        return [table(found.header, rows)]
