@@ -12,6 +12,7 @@ finding reads the same, is listed the same as JSON, and decides an exit code the
 from __future__ import annotations
 
 import json
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -167,28 +168,36 @@ class Report:
 
     def print(self, console: Console) -> None:
         """Write the findings for a person, grouped by rule, each with what to do about it."""
-        from rich.padding import Padding
         from rich.text import Text
 
         for rule in sorted(self.rules, key=lambda rule: (rule.severity.rank, rule.id)):
             style = _STYLES[rule.severity]
             console.print(Text.assemble((f"{rule.id} ", f"bold {style}"), (rule.title, "bold")))
-            console.print(Padding(Text(rule.why, style="dim"), (0, 0, 0, 2)))
+            _print_wrapped(console, rule.why, "  ", "dim")
             for finding in self.findings:
                 if finding.rule == rule:
-                    console.print(Padding(_lines(finding), (0, 0, 0, 4)))
+                    _print_wrapped(console, str(finding.place), "    ", "cyan")
+                    _print_wrapped(console, finding.message, "      ")
+                    _print_wrapped(console, finding.fix, "    → ", "green")
             console.print()
         worst = min((each.rule.severity for each in self), key=lambda it: it.rank, default=None)
         console.print(Text(self.summary(), style=f"bold {_STYLES[worst] if worst else 'green'}"))
 
 
-def _lines(finding: Finding) -> Any:  # Any: rich.Text, which is imported where it is printed
+def _print_wrapped(console: Console, text: str, indent: str, style: str = "") -> None:
+    """Words wrap, and a URL stays whole: one that is broken over two lines cannot be copied."""
     from rich.text import Text
 
-    text = Text.assemble((str(finding.place), "cyan"), f"\n  {finding.message}")
-    if finding.fix:
-        text.append(f"\n  → {finding.fix}", style="green")
-    return text
+    for line in text.splitlines():
+        wrapped = textwrap.fill(
+            line,
+            console.width,
+            initial_indent=indent,
+            subsequent_indent=" " * len(indent),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        console.print(Text(wrapped, style=style), soft_wrap=True)
 
 
 _STYLES: Final = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
