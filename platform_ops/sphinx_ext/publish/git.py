@@ -70,7 +70,7 @@ class _Workshop:
             raise PublishError(
                 f"{shown}: {branch!r} is no name for a branch; gh-pages is the usual one"
             )
-        self._must("init", "--quiet", "--bare", ".")
+        self._must("init", "--quiet", "--bare", "--template=", ".")
 
     def fetch(self, address: str) -> str | None:
         """Bring the branch's newest commit here; return its id, or None where there is no branch yet."""

@@ -1,0 +1,555 @@
+"""Publish to a folder, a bare git repository and S3 over a socket; die at every step on the way."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import obstore
+import pytest
+from click.testing import CliRunner
+from obstore.store import S3Store
+
+from platform_ops.errors import PublishError
+from platform_ops.sphinx_ext.publish import publish
+from platform_ops.sphinx_ext.publish.__main__ import main
+from platform_ops.sphinx_ext.publish.versions import Version, added, from_json
+from tests.fakes.s3 import S3Server
+
+PUBLISH = (sys.executable, "-m", "platform_ops.sphinx_ext.publish")
+
+
+def site(folder: Path, mark: str) -> Path:
+    """A built site: each page names its build and links a style whose content names it too."""
+    pages = {
+        "index.html": f'<link href="_static/style.css"><h1>{mark}</h1>',
+        "reference/http.html": f'<link href="../_static/style.css"><h1>{mark}</h1>',
+        f"only/in {mark} ü.html": f'<link href="../_static/style.css"><h1>{mark}</h1>',
+        "_static/style.css": f"/* {mark} */",
+        "objects.inv": f"# {mark}",
+        ".doctrees/index.doctree": "for Sphinx alone",
+        ".buildinfo": "for Sphinx alone",
+    }
+    for name, text in pages.items():
+        path = folder / mark / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    return folder / mark
+
+
+class Place(NamedTuple):
+    """Where to publish, and how a reader gets a file from there."""
+
+    destination: str
+    read: Callable[[str], bytes | None]
+
+    def listing(self) -> tuple[Version, ...]:
+        return from_json(self.read("versions.json"), "versions.json")
+
+    def follow(self, page: str) -> str:
+        """Open a page as a browser does, along redirects and with its style; return its build's mark."""
+        body = self.read(page)
+        assert body is not None, f"{page} is not there"
+        text = body.decode()
+        if target := re.search(r'http-equiv="refresh" content="0; url=([^"]+)"', text):
+            return self.follow(_joined(page, target[1]))
+        style = re.search(r'href="([^"]+)"', text)
+        mark = re.search(r"<h1>(.+)</h1>", text)
+        assert style
+        assert mark
+        assert self.read(_joined(page, style[1])) == f"/* {mark[1]} */".encode()
+        return mark[1]
+
+
+def _joined(page: str, link: str) -> str:
+    path = os.path.normpath(PurePosixPath(page).parent / link)
+    return f"{path}/index.html" if link.endswith("/") else path
+
+
+def _in_folder(tmp_path: Path) -> Place:
+    root = tmp_path / "served"
+
+    def read(file: str) -> bytes | None:
+        return (root / file).read_bytes() if (root / file).is_file() else None
+
+    return Place(str(root), read)
+
+
+def _in_git(tmp_path: Path) -> Place:
+    repository = tmp_path / "pages.git"
+    subprocess.run(["git", "init", "--quiet", "--bare", "--template=", repository], check=True)
+
+    tips: dict[bytes, dict[str, bytes]] = {}
+
+    def read(file: str) -> bytes | None:
+        tip = repository / "refs" / "heads" / "gh-pages"
+        if not tip.exists():
+            return None
+        commit = tip.read_bytes().strip()
+        if commit not in tips:
+            tips[commit] = _files_of(repository, commit.decode())
+        return tips[commit].get(file)
+
+    return Place(f"git+{repository}#gh-pages", read)
+
+
+def _files_of(repository: Path, commit: str) -> dict[str, bytes]:
+    git = ["git", "-C", str(repository)]
+    listing = subprocess.check_output([*git, "ls-tree", "-r", "-z", commit], text=True)
+    entries = [entry.split("\t") for entry in listing.split("\0") if entry]
+    wanted = "".join(entry[0].split()[2] + "\n" for entry in entries).encode()
+    rest = subprocess.check_output([*git, "cat-file", "--batch"], input=wanted)
+    files = {}
+    for _, path in entries:
+        header, _, rest = rest.partition(b"\n")
+        size_bytes = int(header.split()[2])
+        files[path], rest = rest[:size_bytes], rest[size_bytes + 1 :]
+    return files
+
+
+def _in_s3(url: str) -> Place:
+    store = S3Store.from_url(url, client_options={"allow_http": True})
+
+    def read(file: str) -> bytes | None:
+        try:
+            return bytes(obstore.get(store, file).bytes())
+        except FileNotFoundError:
+            return None
+
+    return Place(url, read)
+
+
+@pytest.fixture(params=["folder", "git", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "s3":
+        return _in_s3(f"s3://{request.getfixturevalue('s3_bucket')}/docs")
+    return _in_folder(tmp_path) if request.param == "folder" else _in_git(tmp_path)
+
+
+def test_older_versions_stay_and_the_newest_release_leads(place: Place, tmp_path: Path) -> None:
+    for version in ("0.9.0", "main", "0.10.0", "0.2.1", "1.0rc1"):
+        publish(site(tmp_path, f"build of {version}"), place.destination, version, ["latest"])
+        assert place.follow(f"{version}/reference/http.html") == f"build of {version}"
+
+    assert [entry.version for entry in place.listing()] == [
+        "0.10.0",
+        "0.9.0",
+        "0.2.1",
+        "main",
+        "1.0rc1",
+    ]
+    for entry in place.listing():
+        assert place.follow(f"{entry.url}index.html") == f"build of {entry.version}"
+    assert place.follow("index.html") == "build of 0.10.0"
+    assert place.follow("latest/reference/http.html") == "build of 0.10.0"
+
+
+def test_listing_is_what_the_switcher_reads(place: Place, tmp_path: Path) -> None:
+    publish(site(tmp_path, "one"), place.destination, "v1.0", ["latest", "stable"])
+    publish(site(tmp_path, "two"), place.destination, "dev")
+
+    listing = place.read("versions.json")
+    assert listing
+    assert json.loads(listing) == [
+        {"version": "1.0", "url": "1.0/", "is_latest": True, "aliases": ["latest", "stable"]},
+        {"version": "dev", "url": "dev/", "is_latest": False, "aliases": []},
+    ]
+
+
+def test_files_arrive_as_they_are_and_build_state_does_not(place: Place, tmp_path: Path) -> None:
+    built = site(tmp_path, "one")
+    every_byte = bytes(range(256)) * 300
+    (built / "_static" / "picture.bin").write_bytes(every_byte)
+    (built / ".gitattributes").write_text("* text eol=crlf\n")
+    (built / ".gitignore").write_text("*.html\n")
+
+    publish(built, place.destination, "1.0")
+
+    assert place.read("1.0/_static/picture.bin") == every_byte
+    assert place.read("1.0/only/in one ü.html") == (built / "only/in one ü.html").read_bytes()
+    assert place.read("1.0/.doctrees/index.doctree") is None
+    assert place.read("1.0/.buildinfo") is None
+
+
+def test_a_version_published_again_leads_every_old_address_to_the_new_build(
+    place: Place, tmp_path: Path
+) -> None:
+    for mark in ("one", "two", "three"):
+        publish(site(tmp_path, mark), place.destination, "main", ["next"])
+
+        for address in ("main/index.html", "main/reference/http.html", "next/reference/http.html"):
+            assert place.follow(address) == mark
+        assert (
+            place.follow("index.html") == mark
+        )  # where there is no release, the first of the list
+        assert place.read("main/objects.inv") == f"# {mark}".encode()
+        assert place.read("next/objects.inv") == f"# {mark}".encode()
+    assert place.read("main/only/in two ü.html") is None
+    assert len(place.listing()) == 1
+
+
+def test_an_alias_moves_from_the_version_that_had_it(place: Place, tmp_path: Path) -> None:
+    publish(site(tmp_path, "one"), place.destination, "1.0", ["stable", "old"])
+    publish(site(tmp_path, "two"), place.destination, "2.0", ["stable"])
+
+    assert place.follow("stable/index.html") == "two"
+    assert place.follow("old/index.html") == "one"
+    assert [entry.aliases for entry in place.listing()] == [("stable",), ("old",)]
+
+
+def test_rival_publishers_lose_nothing(place: Place, tmp_path: Path) -> None:
+    versions = ["1.0", "1.1", "1.2", "main"]
+    sites = [site(tmp_path, f"build of {version}") for version in versions]
+
+    with ThreadPoolExecutor(len(versions)) as rivals:
+        list(rivals.map(publish, sites, [place.destination] * len(versions), versions))
+
+    assert {entry.version for entry in place.listing()} == set(versions)
+    for version in versions:
+        assert place.follow(f"{version}/index.html") == f"build of {version}"
+    assert place.follow("index.html") == "build of 1.2"
+
+
+# --- Death on the way ---
+
+
+def _assert_every_reader_is_served(place: Place, builds: set[str]) -> None:
+    assert place.follow("index.html") == "old release"
+    assert place.follow("latest/reference/http.html") == "old release"
+    for entry in place.listing():
+        expected = {"old release"} if entry.version == "1.0" else builds
+        assert place.follow(f"{entry.url}index.html") in expected
+        for page in ("index.html", "reference/http.html"):
+            assert place.follow(f"{entry.version}/{page}") in expected
+
+
+FILE_CHANGES = frozenset({"os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink", "open"})
+PROCESSES = frozenset(
+    {"subprocess.Popen"}
+)  # what git does in one of them, it does at once or not at all
+
+
+def _dies_at(step: int, steps: frozenset[str], publishing: Callable[[], object]) -> bool:
+    """Run it in a fork that is killed before its nth step, as Python's audit events tell them."""
+    child = os.fork()
+    if child == 0:
+        sys.addaudithook(_killer(step, steps))
+        publishing()
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+
+
+def _killer(step: int, steps: frozenset[str]) -> Callable[[str, tuple[object, ...]], None]:
+    left = step
+
+    def watch(event: str, arguments: tuple[object, ...]) -> None:
+        nonlocal left
+        if event in steps and not (event == "open" and _only_reads(arguments[2])):
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return watch
+
+
+def _only_reads(flags: object) -> bool:
+    return isinstance(flags, int) and not flags & (os.O_WRONLY | os.O_RDWR)
+
+
+@pytest.mark.parametrize(
+    ("build", "steps", "before"),
+    [
+        (_in_folder, FILE_CHANGES, ()),
+        (_in_folder, FILE_CHANGES, ("a", "b")),
+        (_in_git, PROCESSES, ("a",)),
+    ],
+)
+def test_death_at_any_step_leaves_readers_with_whole_builds(
+    build: Callable[[Path], Place], steps: frozenset[str], before: tuple[str, ...], tmp_path: Path
+) -> None:
+    start = build(tmp_path)
+    publish(site(tmp_path, "old release"), start.destination, "1.0", ["latest"])
+    for mark in before:
+        publish(site(tmp_path, mark), start.destination, "main")
+    new = site(tmp_path, "new")
+
+    for step in count(1):
+        folder = tmp_path / f"step {step}"
+        name = Path(re.sub(r"^git\+|#.*", "", start.destination)).name
+        shutil.copytree(tmp_path / name, folder / name, symlinks=True)
+        tried = build(folder)
+        if not _dies_at(step, steps, partial(publish, new, tried.destination, "main")):
+            assert step > 5
+            break
+        _assert_every_reader_is_served(tried, {"new", *before[-1:]})
+
+        publish(new, tried.destination, "main")
+        assert tried.follow("main/index.html") == "new"
+        assert not list(folder.rglob(".new-*"))
+
+
+@contextmanager
+def _killing_proxy(upstream: str, step: int) -> Iterator[tuple[str, list[int]]]:
+    """Pass requests on to an S3 server; instead of the nth that changes something, kill the process named."""
+    victims: list[int] = []
+    changes = 0
+    lock = threading.Lock()
+
+    class Proxy(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _pass_on(self) -> None:
+            nonlocal changes
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            with lock:
+                changes += self.command != "GET"
+                dead = changes >= step
+            if dead:
+                for victim in victims:
+                    os.kill(victim, signal.SIGKILL)
+                self.close_connection = True
+                return
+            server = http.client.HTTPConnection(urlsplit(upstream).netloc, timeout=30)
+            server.request(self.command, self.path, body, dict(self.headers))
+            reply = server.getresponse()
+            content = reply.read()
+            server.close()
+            self.send_response(reply.status)
+            for name in ("Content-Type", "ETag", "Last-Modified"):
+                if value := reply.headers[name]:
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_PUT = do_POST = do_DELETE = _pass_on  # noqa: N815  the names http.server calls
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  its name there
+            """Keep the test's output to itself."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", victims
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_death_at_any_request_leaves_readers_of_s3_with_whole_builds(
+    s3_bucket: str, s3_server: S3Server, tmp_path: Path
+) -> None:
+    new = site(tmp_path, "new")
+    for step in count(1):
+        tried = _in_s3(f"s3://{s3_bucket}/{step}")
+        publish(site(tmp_path, "old release"), tried.destination, "1.0", ["latest"])
+        publish(site(tmp_path, "a"), tried.destination, "main")
+
+        command = [*PUBLISH, str(new), tried.destination, "--version", "main"]
+        with _killing_proxy(s3_server.url, step) as (proxy, victims):
+            environment = {**os.environ, "AWS_ENDPOINT_URL": proxy}
+            with subprocess.Popen(command, env=environment) as process:
+                victims.append(process.pid)
+        _assert_every_reader_is_served(tried, {"new", "a"})
+
+        publish(new, tried.destination, "main")
+        assert tried.follow("main/index.html") == "new"
+        if process.returncode != -signal.SIGKILL:
+            assert process.returncode == 0
+            assert step > 5
+            break
+
+
+# --- git ---
+
+
+def _git(place: Place, *arguments: str) -> str:
+    repository = place.destination.removeprefix("git+").partition("#")[0]
+    return subprocess.check_output(["git", "-C", repository, *arguments], text=True).strip()
+
+
+def test_a_branch_keeps_what_others_put_there_and_gets_one_commit_each(tmp_path: Path) -> None:
+    place = _in_git(tmp_path)
+    clone = tmp_path / "clone"
+    by = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    subprocess.run(["git", "clone", "--quiet", tmp_path / "pages.git", clone], check=True)
+    (clone / "CNAME").write_text("docs.example.org\n")
+    subprocess.run(["git", "checkout", "--quiet", "-b", "gh-pages"], cwd=clone, check=True)
+    subprocess.run(["git", "add", "CNAME"], cwd=clone, check=True)
+    subprocess.run(["git", *by, "commit", "--quiet", "-m", "Name the host"], cwd=clone, check=True)
+    subprocess.run(["git", "push", "--quiet", "origin", "gh-pages"], cwd=clone, check=True)
+
+    publish(site(tmp_path, "one"), place.destination, "1.0", ["latest"])
+    publish(site(tmp_path, "one"), place.destination, "1.0", ["latest"])  # nothing new: no commit
+    publish(site(tmp_path, "two"), place.destination, "2.0", ["latest"])
+
+    subjects = _git(place, "log", "--format=%s", "gh-pages").splitlines()
+    assert subjects == ["Publish 2.0", "Publish 1.0", "Name the host"]
+    assert place.read("CNAME") == b"docs.example.org\n"
+    assert place.read(".nojekyll") == b""
+    assert _git(place, "rev-parse", "gh-pages:latest") == _git(place, "rev-parse", "gh-pages:2.0")
+
+
+def test_a_branch_that_is_checked_out_is_refused(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", "-b", "gh-pages", tmp_path / "work"], check=True)
+
+    with pytest.raises(PublishError, match="not checked out"):
+        publish(site(tmp_path, "one"), f"git+{tmp_path / 'work'}#gh-pages", "1.0")
+    assert [path.name for path in (tmp_path / "work").iterdir()] == [".git"]
+
+
+# --- Bad input ---
+
+
+def _refused(tmp_path: Path, destination: str, version: str = "1.0", *aliases: str) -> str:
+    with pytest.raises(PublishError) as refused:
+        publish(site(tmp_path, "one"), destination, version, aliases)
+    return str(refused.value)
+
+
+def test_a_folder_without_a_site_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        PublishError, match=re.escape(f"{tmp_path}: no index.html there; build the site")
+    ):
+        publish(tmp_path, str(tmp_path / "served"), "1.0")
+    assert not (tmp_path / "served").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["", "feature/x", "..", ".hidden", "versions.json", "a b", "x" * 101]
+)
+def test_a_name_that_is_no_folder_everywhere_is_refused(name: str, tmp_path: Path) -> None:
+    assert "use letters, digits" in _refused(tmp_path, str(tmp_path / "served"), name)
+    assert "use letters, digits" in _refused(tmp_path, str(tmp_path / "served"), "1.0", name)
+
+
+@pytest.mark.parametrize("broken", [b"{", b"[1]", b'[{"version": "1.0"}]', b"\xff"])
+def test_a_listing_that_cannot_be_read_is_never_overwritten(
+    broken: bytes, place: Place, tmp_path: Path
+) -> None:
+    publish(site(tmp_path, "one"), place.destination, "1.0")
+    _write_listing(place, broken, tmp_path)
+
+    assert "versions.json" in _refused(tmp_path, place.destination, "2.0")
+    assert place.read("versions.json") == broken
+    assert place.follow("index.html") == "one"
+
+
+def _write_listing(place: Place, body: bytes, tmp_path: Path) -> None:
+    if place.destination.startswith("s3:"):
+        store = S3Store.from_url(place.destination, client_options={"allow_http": True})
+        obstore.put(store, "versions.json", body)
+    elif place.destination.startswith("git+"):
+        repository = tmp_path / "pages.git"
+        parent = _git(place, "rev-parse", "gh-pages")
+        stream = b"commit refs/heads/gh-pages\ncommitter A <a@example.org> 0 +0000\ndata 0\n"
+        stream += f"from {parent}\n".encode() + b"M 644 inline versions.json\n"
+        stream += f"data {len(body)}\n".encode() + body + b"\n"
+        subprocess.run(
+            ["git", "-C", repository, "fast-import", "--quiet"], input=stream, check=True
+        )
+    else:
+        Path(place.destination, "versions.json").write_bytes(body)
+
+
+def test_a_folder_that_publish_has_not_made_is_left_alone(tmp_path: Path) -> None:
+    theirs = tmp_path / "served" / "1.0" / "index.html"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("theirs")
+
+    assert "not a link that publish has made" in _refused(tmp_path, str(tmp_path / "served"))
+    assert theirs.read_text() == "theirs"
+    assert not (tmp_path / "served" / "versions.json").exists()
+
+
+def test_a_destination_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert str(tmp_path / "file") in _refused(tmp_path, str(tmp_path / "file"))
+
+
+@pytest.mark.parametrize(
+    ("destination", "says"),
+    [
+        ("git+/no/such/repository#gh-pages", "git ls-remote failed"),
+        (
+            "git+https://someone:secret@127.0.0.1:1/x.git#gh-pages",
+            "https://127.0.0.1:1/x.git#gh-pages: git ls-rem",
+        ),
+        ("git+.", "the branch is missing"),
+        ("git+.#", "'' is no name for a branch"),
+        ("git+.#a..b", "'a..b' is no name for a branch"),
+        ("ftp://127.0.0.1/docs", "ftp://127.0.0.1/docs: "),
+    ],
+)
+def test_an_unusable_destination_says_so_and_no_secret(
+    destination: str, says: str, tmp_path: Path
+) -> None:
+    message = _refused(tmp_path, destination)
+    assert says in message
+    assert "secret" not in message
+
+
+@pytest.mark.usefixtures("s3_bucket")
+def test_a_missing_bucket_is_named(tmp_path: Path) -> None:
+    assert "s3://no-such-bucket/docs: " in _refused(tmp_path, "s3://no-such-bucket/docs")
+
+
+def test_a_name_is_a_version_or_an_alias_never_both(tmp_path: Path) -> None:
+    destination = str(tmp_path / "served")
+    publish(site(tmp_path, "one"), destination, "1.0", ["stable"])
+
+    assert "'stable'" in _refused(tmp_path, destination, "stable")
+    assert "'1.0'" in _refused(tmp_path, destination, "2.0", "1.0")
+    assert "'latest'" in _refused(tmp_path, destination, "latest")
+
+
+# --- The pure part, and the command line ---
+
+
+@pytest.mark.parametrize("version", ["main", "dev", "2.0rc1", "2.0.dev3", "2.0a1", "v2-draft"])
+def test_what_is_no_release_never_becomes_the_newest(version: str) -> None:
+    entries = added([Version("0.1", "0.1/")], version, f"{version}/", ["latest"])
+    assert [(entry.version, entry.is_latest) for entry in entries] == [
+        ("0.1", True),
+        (version, False),
+    ]
+    assert entries[0].aliases == ("latest",)
+
+
+def test_the_command_prints_what_is_there(tmp_path: Path) -> None:
+    served = str(tmp_path / "served")
+    publish(site(tmp_path, "one"), served, "main")
+    arguments = [str(site(tmp_path, "two")), served, "--version", "v1.0", "--alias", "latest"]
+
+    result = CliRunner().invoke(main, arguments)
+
+    assert result.exit_code == 0
+    assert [line.split() for line in result.stdout.splitlines()] == [
+        ["1.0", "1.0/", "latest,", "newest", "release"],
+        ["main", "main/"],
+    ]
+
+
+def test_the_command_fails_with_one_line(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, [str(tmp_path), str(tmp_path / "served"), "--version", "1.0"])
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: {tmp_path}: no index.html there")
+    assert len(result.stderr.splitlines()) == 1
