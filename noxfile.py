@@ -193,7 +193,7 @@ def integration(session: nox.Session) -> None:
     chromium = _system_program(
         session, ("chromium", "chromium-browser", "google-chrome"), package="chromium"
     )
-    session.env["PLATFORM_OPS_CHROMIUM"] = chromium
+    session.env["CHROMIUM"] = chromium
     _run_with_grace(session, "pytest", "tests/integration", *session.posargs)
 
 

@@ -1,0 +1,24 @@
+"""Real programs for the tests of this folder; `nox -s integration` sees that they are installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium, headless."""
+    program = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    assert program, (
+        "no Chromium; install it (on Debian: apt-get install chromium), or set CHROMIUM to its path"
+    )
+    with sync_playwright() as playwright:
+        # Without its sandbox: as root, and in most containers, it cannot have one; the pages are our own.
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
