@@ -63,6 +63,15 @@ def _archiving_http() -> dict[str, Any]:  # Any: a document of Airflow's schema
                 ),
                 "schema": {"type": ["string", "null"]},
             },
+            # No field for verify: a form writes false for a box that nobody touched.
+            "timeout": {
+                "label": "Timeout (seconds)",
+                "description": (
+                    "Longest wait for a connection, and for the next bytes of an answer; "
+                    "10 and 60 where it is empty."
+                ),
+                "schema": {"type": ["number", "null"], "exclusiveMinimum": 0},
+            },
         },
     }
 
