@@ -1,0 +1,24 @@
+"""Each contract holds on every store: a test that takes ``place`` runs once on each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from platform_ops.settings import Settings
+from tests.archive.places import Bucket, Disk, Place, settings_of
+from tests.fakes.s3 import S3Server
+
+
+@pytest.fixture(params=["disk", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "disk":
+        return Disk(tmp_path / "archive")
+    server: S3Server = request.getfixturevalue("s3_server")
+    return Bucket(server, request.getfixturevalue("s3_bucket"))
+
+
+@pytest.fixture
+def site(place: Place) -> Settings:
+    return settings_of(place)

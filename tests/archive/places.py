@@ -1,0 +1,96 @@
+"""The stores under test, as one sees them from behind: raw keys and bytes, past the archive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from platform_ops import archive
+from platform_ops.archive import Store
+from platform_ops.settings import ArchiveSettings, Settings
+from tests.fakes.s3 import S3Server
+
+
+class Place(Protocol):
+    """Where an archive is, for tests that look at or damage what is stored."""
+
+    @property
+    def root(self) -> str: ...
+    def objects(self) -> list[str]:
+        """Every stored object, sorted; on disk the unfinished ones too."""
+
+    def read(self, key: str) -> bytes: ...
+    def write(self, key: str, data: bytes) -> None: ...
+    def remove(self, key: str) -> None: ...
+    def unfinished(self) -> list[str]:
+        """Temporary files, or multipart uploads that are neither completed nor aborted."""
+
+
+def settings_of(place: Place, **fields: Any) -> Settings:  # Any: fields of [archive]
+    return Settings(archive=ArchiveSettings.model_validate({"root": place.root, **fields}))
+
+
+def store_of(place: Place) -> Store:
+    return archive.root(settings_of(place))
+
+
+@dataclass(frozen=True)
+class Disk:
+    folder: Path
+
+    @property
+    def root(self) -> str:
+        return f"file://{self.folder}"
+
+    def objects(self) -> list[str]:
+        return sorted(self._key(path) for path in self.folder.rglob("*") if path.is_file())
+
+    def read(self, key: str) -> bytes:
+        return (self.folder / key).read_bytes()
+
+    def write(self, key: str, data: bytes) -> None:
+        (self.folder / key).parent.mkdir(parents=True, exist_ok=True)
+        (self.folder / key).write_bytes(data)
+
+    def remove(self, key: str) -> None:
+        (self.folder / key).unlink()
+
+    def unfinished(self) -> list[str]:
+        return [key for key in self.objects() if key.startswith(".tmp/")]
+
+    def _key(self, path: Path) -> str:
+        return path.relative_to(self.folder).as_posix()
+
+
+@dataclass(frozen=True)
+class Bucket:
+    server: S3Server
+    name: str
+
+    @property
+    def root(self) -> str:
+        return f"s3://{self.name}/some/prefix"
+
+    def objects(self) -> list[str]:
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name)
+        found = [each["Key"] for page in pages for each in page.get("Contents", [])]
+        return sorted(key.removeprefix("some/prefix/") for key in found)
+
+    def read(self, key: str) -> bytes:
+        reply = self._client.get_object(Bucket=self.name, Key=f"some/prefix/{key}")
+        return bytes(reply["Body"].read())
+
+    def write(self, key: str, data: bytes) -> None:
+        self._client.put_object(Bucket=self.name, Key=f"some/prefix/{key}", Body=data)
+
+    def remove(self, key: str) -> None:
+        self._client.delete_object(Bucket=self.name, Key=f"some/prefix/{key}")
+
+    def unfinished(self) -> list[str]:
+        reply = self._client.list_multipart_uploads(Bucket=self.name)
+        return [each["Key"] for each in reply.get("Uploads", [])]
+
+    @property
+    def _client(self) -> Any:  # Any: boto3 makes its clients at run time
+        return self.server.client()
