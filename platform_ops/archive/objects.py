@@ -6,17 +6,26 @@ Source: Amazon S3 user guide, "Conditional writes" (``If-None-Match: *``) and "M
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from platform_ops.archive.store import READ_CHUNK_BYTES, Entry, Level
-from platform_ops.errors import ArchiveUnavailable, ArchiveUnwritable, ExtraMissing, NotArchived
+from platform_ops.errors import (
+    ArchiveCorrupt,
+    ArchiveError,
+    ArchiveUnavailable,
+    ArchiveUnwritable,
+    ConfigError,
+    ExtraMissing,
+    NotArchived,
+)
 
 if TYPE_CHECKING:
+    from obstore import WritableFile
     from obstore.store import S3Store
 
 __all__ = ["ObjectStore"]
@@ -24,6 +33,8 @@ __all__ = ["ObjectStore"]
 MULTIPART_BYTES: Final = 8 << 20
 """Size of one uploaded part, and the limit below which one plain put does."""
 PARTS_IN_FLIGHT: Final = 3
+_NO_BUCKET: Final = "NoSuchBucket"
+_REFUSAL: Final = re.compile(r"status code: 40[13] ")
 _ENDPOINT_VARIABLES: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
 
@@ -65,110 +76,91 @@ class ObjectStore:
 
     def stat(self, key: str) -> Entry | None:
         try:
-            with self._store_errors(key):
+            with self._store_errors(key, missing=NotArchived):
                 return Entry(key, self._obstore.head(self._client, key)["size"])
         except NotArchived:
             return None
 
     def read(self, key: str) -> bytes:
-        with self._store_errors(key):
+        with self._store_errors(key, missing=NotArchived):
             return bytes(self._obstore.get(self._client, key).bytes())
 
     def chunks(self, key: str, start: int = 0) -> Iterator[bytes]:
-        with self._store_errors(key):
-            options: Any = {"range": {"offset": start}} if start else None  # Any: obstore's typed dict is private
-            reply = self._obstore.get(self._client, key, options=options)
+        options: Any = {"range": {"offset": start}}  # Any: obstore's typed dict is private
+        with self._store_errors(key, missing=NotArchived):
+            reply = self._obstore.get(self._client, key, options=options if start else None)
             for chunk in reply.stream(min_chunk_size=READ_CHUNK_BYTES):
                 yield bytes(chunk)
 
     def create(self, key: str, data: bytes) -> bool:
         from obstore.exceptions import AlreadyExistsError
 
-        try:
-            with self._store_errors(key):
+        with self._store_errors(key):
+            try:
                 self._obstore.put(self._client, key, data, mode="create")
-        except AlreadyExistsError:
-            return False
+            except AlreadyExistsError:
+                return False
         return True
 
     def upload(self, key: str, chunks: Iterable[bytes]) -> None:
-        watched = _Watched(chunks)
-        first = watched.first_part()
+        from obstore.exceptions import BaseError
+
+        # The chunks are drawn out here, not by the client: a body may read from a store itself,
+        # which cannot be done inside the client's event loop.
+        with self._store_errors(key):
+            writer = self._obstore.open_writer(
+                self._client, key, buffer_size=MULTIPART_BYTES, max_concurrency=PARTS_IN_FLIGHT
+            )
+        size_bytes = 0
+        try:
+            for chunk in chunks:
+                with self._store_errors(key):
+                    writer.write(chunk)
+                size_bytes += len(chunk)
+        except BaseException as err:
+            with suppress(BaseError, OSError):  # which would hide the error that ended the upload
+                writer.__exit__(type(err), err, err.__traceback__)  # aborts it
+            raise
+        self._complete(key, writer, size_bytes)
+
+    def _complete(self, key: str, writer: WritableFile, size_bytes: int) -> None:
         try:
             with self._store_errors(key):
-                self._put(key, first, watched)
-        except BaseException:
-            # obstore has aborted the upload; the reader of the source says best why.
-            if watched.error is not None:
-                raise watched.error from None
-            raise
-
-    def _put(self, key: str, first: bytes, rest: _Watched) -> None:
-        if len(first) < MULTIPART_BYTES:
-            self._obstore.put(self._client, key, first, use_multipart=False)
-            return
-        self._obstore.put(
-            self._client,
-            key,
-            chain([first], rest),
-            use_multipart=True,
-            chunk_size=MULTIPART_BYTES,
-            max_concurrency=PARTS_IN_FLIGHT,
-        )
+                writer.close()
+        except ArchiveUnavailable:
+            # The reply may be lost while the upload was completed: the key itself knows.
+            if self.stat(key) != Entry(key, size_bytes):
+                raise
 
     @contextmanager
-    def _store_errors(self, key: str) -> Iterator[None]:
-        from obstore.exceptions import (
-            AlreadyExistsError,
-            BaseError,
-            PermissionDeniedError,
-            UnauthenticatedError,
-        )
+    def _store_errors(
+        self, key: str, *, missing: type[ArchiveError] = ArchiveUnavailable
+    ) -> Iterator[None]:
+        """Turn the client's errors into ours.
+
+        :param missing: What a 404 means: to a reader that there is nothing, to a writer that its
+            upload was taken away.
+        """
+        from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
         url = f"{self._url}/{key}"
         try:
             yield
-        except AlreadyExistsError:
-            raise
         except FileNotFoundError as err:
-            missing = "no such bucket" if "NoSuchBucket" in str(err) else "no such object"
-            raise NotArchived(f"{url}: {missing}") from None
+            if _NO_BUCKET in str(err):
+                raise _no_bucket(url) from None
+            raise missing(f"{url}: no such object") from None
         except (PermissionDeniedError, UnauthenticatedError, PermissionError) as err:
-            raise ArchiveUnwritable(
-                f"{url}: the store refuses these credentials ({_first_line(err)}); "
-                "give the worker the rights that the site's page on stores lists"
-            ) from None
+            raise _refused(url, err) from None
         except (BaseError, OSError) as err:
+            # Listings come without a class of their own for these.
+            if _NO_BUCKET in str(err):
+                raise _no_bucket(url) from None
+            if _REFUSAL.search(str(err)):
+                raise _refused(url, err) from None
             raise ArchiveUnavailable(f"{url}: {_first_line(err)}") from None
-
-
-class _Watched:
-    """Chunks that remember the error they ended with, since a client may wrap or drop it."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = iter(chunks)
-        self.error: BaseException | None = None
-
-    def __iter__(self) -> _Watched:
-        return self
-
-    def __next__(self) -> bytes:
-        try:
-            return next(self._chunks)
-        except StopIteration:
-            raise
-        except BaseException as err:
-            self.error = err
-            raise
-
-    def first_part(self) -> bytes:
-        """Enough bytes to tell a small object from one that needs a multipart upload."""
-        buffer = bytearray()
-        for chunk in self:
-            buffer += chunk
-            if len(buffer) >= MULTIPART_BYTES:
-                break
-        return bytes(buffer)
+        except ValueError as err:
+            raise ArchiveCorrupt(f"{url}: no key of an archive ({_first_line(err)})") from None
 
 
 def _client(root: str, options: Mapping[str, str]) -> S3Store:
@@ -185,8 +177,27 @@ def _client(root: str, options: Mapping[str, str]) -> S3Store:
         parts.netloc,
         prefix=parts.path.strip("/") or None,
         client_options={"allow_http": endpoint.startswith("http://"), "timeout": "60s"},
-        retry_config={"max_retries": 5, "retry_timeout": timedelta(seconds=60)},
+        retry_config={"max_retries": _attempts() - 1, "retry_timeout": timedelta(seconds=60)},
         **settings,
+    )
+
+
+def _attempts() -> int:
+    """How often a request is made in all: ``AWS_MAX_ATTEMPTS``, as in Amazon's own clients."""
+    text = os.environ.get("AWS_MAX_ATTEMPTS") or "6"
+    if not text.isdecimal() or int(text) < 1:
+        raise ConfigError(f"$AWS_MAX_ATTEMPTS: {text!r} is no number of attempts; write 1 or more")
+    return int(text)
+
+
+def _no_bucket(url: str) -> ArchiveUnwritable:
+    return ArchiveUnwritable(f"{url}: no such bucket; make it, or correct archive.root")
+
+
+def _refused(url: str, err: Exception) -> ArchiveUnwritable:
+    return ArchiveUnwritable(
+        f"{url}: the store refuses these credentials ({_first_line(err)}); "
+        "give the worker the rights that the site's page on stores lists"
     )
 
 
