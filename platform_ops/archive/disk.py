@@ -37,6 +37,7 @@ class DiskStore:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+        self._durable: set[Path] = set()
 
     @property
     def url(self) -> str:
@@ -45,30 +46,23 @@ class DiskStore:
     def entries(self, prefix: str, after: str = "") -> Iterator[Entry]:
         for path in _files(self._path(prefix)):
             key = path.relative_to(self.folder).as_posix()
-            if key > after:
-                yield Entry(key, path.stat().st_size)
+            found = self.stat(key) if key > after else None
+            if found is not None:
+                yield found
 
     def level(self, prefix: str) -> Level:
-        folder = self._path(prefix)
-        try:
-            with os.scandir(folder) as found:
-                below = sorted(found, key=lambda each: each.name)
-        except FileNotFoundError:
-            return Level((), ())
+        below = _below(self._path(prefix))
+        entries = (self.stat(f"{prefix}/{each.name}") for each in below if not each.is_dir())
         return Level(
             tuple(each.name for each in below if each.is_dir()),
-            tuple(
-                Entry(f"{prefix}/{each.name}", each.stat().st_size)
-                for each in below
-                if each.is_file()
-            ),
+            tuple(entry for entry in entries if entry is not None),
         )
 
     def stat(self, key: str) -> Entry | None:
-        try:
-            return Entry(key, os.stat(self._path(key)).st_size)
-        except FileNotFoundError:
-            return None
+        path = self._path(key)
+        with _storage_errors(path), suppress(FileNotFoundError, NotADirectoryError):
+            return Entry(key, os.stat(path).st_size)
+        return None
 
     def read(self, key: str) -> bytes:
         return b"".join(self.chunks(key))
@@ -87,39 +81,83 @@ class DiskStore:
 
     def _path(self, key: str) -> Path:
         # Keys are ours, but a manifest is a file that somebody may have written by hand.
-        if ".." in key.split("/") or key.startswith("/"):
+        if ".." in key.split("/") or key.startswith("/") or "\0" in key:
             raise ArchiveCorrupt(f"{key!r} leaves the archive's root {self.url}")
         return self.folder / key
 
     def create(self, key: str, data: bytes) -> bool:
         try:
-            self.upload(key, [data])
-        except FileExistsError:
+            self._publish(self._path(key), [data])
+        except _Occupied:
             return False
         return True
 
     def upload(self, key: str, chunks: Iterable[bytes]) -> None:
         path = self._path(key)
+        try:
+            self._publish(path, chunks)
+        except _Occupied:
+            raise ArchiveCorrupt(
+                f"file://{path}: something else is there already; on a file system that folds case, "
+                "give parts names that differ in more than that"
+            ) from None
+
+    def _publish(self, path: Path, chunks: Iterable[bytes]) -> None:
+        """Write beside, make durable, then let the file appear under its name, or not at all."""
         with _storage_errors(self.folder):
-            _make_folders(self.folder / TEMP)
+            self._make_folders(self.folder / TEMP)
             temp = self.folder / TEMP / f"{os.getpid()}-{token_hex(8)}"
             descriptor = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         try:
-            try:
-                for chunk in chunks:
-                    with _storage_errors(path):
-                        _write_all(descriptor, chunk)
-                with _storage_errors(path):
-                    os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            _fill(descriptor, path, chunks)
             with _storage_errors(path):
-                _make_folders(path.parent)
-                os.link(temp, path)
-                _sync_folder(path.parent)
+                self._make_folders(path.parent)
+                _link(temp, path)
         finally:
             with suppress(OSError):
                 os.unlink(temp)
+
+    def _make_folders(self, folder: Path) -> None:
+        """Like ``mkdir -p``; when it returns, each folder's name is durable in its parent.
+
+        A folder that is there already may be a rival's, or one of a try that was killed: its name
+        is synced all the same, once per process.
+        """
+        if folder in self._durable and folder.is_dir():
+            return
+        if not folder.is_dir() or (folder != self.folder and folder.is_relative_to(self.folder)):
+            self._make_folders(folder.parent)
+            with suppress(FileExistsError):
+                folder.mkdir()
+            _sync_folder(folder.parent)
+        self._durable.add(folder)
+
+
+class _Occupied(Exception):
+    """The name is taken; no :class:`FileExistsError`, which a source may raise as well."""
+
+
+def _fill(descriptor: int, path: Path, chunks: Iterable[bytes]) -> None:
+    """Write every chunk and make them durable; errors of the source pass through unchanged."""
+    try:
+        for chunk in chunks:
+            with _storage_errors(path):
+                _write_all(descriptor, chunk)
+        with _storage_errors(path):
+            os.fsync(descriptor)
+    finally:
+        with _storage_errors(path):
+            os.close(descriptor)
+
+
+def _link(temp: Path, path: Path) -> None:
+    try:
+        os.link(temp, path)
+    except FileExistsError:
+        raise _Occupied from None
+    finally:
+        # A rival's name too: what is built on it must not outlive it.
+        _sync_folder(path.parent)
 
 
 def _write_all(descriptor: int, chunk: bytes) -> None:
@@ -127,16 +165,6 @@ def _write_all(descriptor: int, chunk: bytes) -> None:
     view = memoryview(chunk)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-def _make_folders(folder: Path) -> None:
-    """Like ``mkdir -p``, with each new folder's name durable in its parent."""
-    if folder.is_dir():
-        return
-    _make_folders(folder.parent)
-    with suppress(FileExistsError):
-        folder.mkdir()
-    _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -147,15 +175,17 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def _below(folder: Path) -> list[os.DirEntry[str]]:
+    missing = suppress(FileNotFoundError, NotADirectoryError)
+    with _storage_errors(folder), missing, os.scandir(folder) as found:
+        return sorted(found, key=lambda each: each.name)
+    return []
+
+
 def _files(folder: Path) -> Iterator[Path]:
     """Every file below the folder, in the order of its key: as an object store lists them."""
-    try:
-        with os.scandir(folder) as found:
-            # A folder sorts by its name with the slash, since that is how keys compare.
-            names = sorted(each.name + "/" * each.is_dir() for each in found)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for name in names:
+    # A folder sorts by its name with the slash, since that is how keys compare.
+    for name in sorted(each.name + "/" * each.is_dir() for each in _below(folder)):
         if name.endswith("/"):
             yield from _files(folder / name)
         else:
@@ -166,8 +196,6 @@ def _files(folder: Path) -> Iterator[Path]:
 def _storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
-    except FileExistsError:
-        raise
     except OSError as err:
         raise _archive_error(path, err) from err
 
@@ -183,4 +211,6 @@ def _archive_error(path: Path, err: OSError) -> ArchiveError:
             f"{fault}; the root must be one filesystem with hard links, writable by the worker "
             "(platform-ops doctor tells)"
         )
-    return ArchiveUnwritable(f"{fault}; make the archive's root writable by the worker's user")
+    return ArchiveUnwritable(
+        f"{fault}; the archive's root must be a folder that the worker's user may read and write"
+    )
