@@ -31,6 +31,7 @@ __all__ = [
     "encode",
     "manifest_key",
     "payload_key",
+    "template_key",
 ]
 
 DEFAULT_TEMPLATE: Final = (
@@ -218,6 +219,11 @@ def payload_key(folder: str, revision: int, token: str, name: str) -> str:
 def manifest_key(folder: str, revision: int) -> str:
     """Key of the manifest of one revision: known before anything is written."""
     return f"meta/{folder}/{revision:06d}.json"
+
+
+def template_key(text: str) -> str:
+    """Key of the record that slots were written by this template: readers find old data by it."""
+    return f"templates/{hashlib.sha256(text.encode()).hexdigest()[:16]}.txt"
 
 
 def _compile_level(text: str, segment: str) -> _Level:

@@ -8,11 +8,13 @@ the one create-only put of the manifest.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from secrets import token_bytes
+from time import sleep
 from types import TracebackType
 from typing import Literal, Self
 
@@ -30,10 +32,11 @@ from platform_ops.entity import (
 from platform_ops.errors import (
     ArchiveConflict,
     ArchiveUnavailable,
+    NotArchived,
     PlatformError,
     SourceTruncated,
 )
-from platform_ops.url_scheme import Template, manifest_key, payload_key
+from platform_ops.url_scheme import Template, manifest_key, payload_key, template_key
 
 __all__ = ["Commit", "Outcome", "Policy", "Session"]
 
@@ -41,6 +44,8 @@ Policy = Literal["revise", "reuse", "fail"]
 
 _COMMIT_ATTEMPTS = 100
 """Rivals beat a writer at most once each; past this many something else is wrong."""
+_CREATE_ATTEMPTS = 5
+_CREATE_PAUSE_S = 0.05
 
 
 class Outcome(StrEnum):
@@ -115,7 +120,10 @@ class Session:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        err: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if kind is None and self.commit is None:
             self.commit = self._commit()
@@ -123,9 +131,13 @@ class Session:
     def write(self, part: Part) -> Payload:
         """Store one payload verbatim; it stays invisible until the session commits.
 
+        Where :attr:`commit` is set, the body is left alone and the committed payload is the answer.
+
         :raises SourceTruncated: The body ended before the announced length, or went past it.
         :raises ArchiveUnavailable: The store failed; nothing of this payload remains visible.
         """
+        if self.commit is not None:
+            return self._committed(self.commit.manifest, part.name)
         if any(payload.name == part.name for payload in self._payloads):
             raise PlatformError(
                 f"{self.slot}: two parts are named {part.name!r}; name each part differently"
@@ -133,31 +145,54 @@ class Session:
         revision = self._head.revision + 1 if self._head else 1
         key = payload_key(self._folder, revision, self._token, part.name)
         body = _Measured(part)
-        known = {each.sha256: each.key for each in self._head.payloads} if self._head else {}
         try:
-            self.store.upload(key, body.chunks(known))
+            self.store.upload(key, body.chunks(self._stored_key))
         except _AlreadyStored as stored:
             key = stored.key
         self._payloads.append(body.payload(key))
         return self._payloads[-1]
 
+    def _committed(self, manifest: Manifest, name: str) -> Payload:
+        for payload in manifest.payloads:
+            if payload.name == name:
+                return payload
+        names = ", ".join(payload.name for payload in manifest.payloads) or "none"
+        raise PlatformError(
+            f"{self.slot}: revision {manifest.revision} is committed and has no part {name!r} "
+            f"(it has: {names}); write only where session.commit is None"
+        )
+
+    def _stored_key(self, sha256: str, size_bytes: int) -> str | None:
+        """Where the revision before holds the same bytes; a payload that was lost is no such place."""
+        for payload in self._head.payloads if self._head else ():
+            if payload.sha256 == sha256:
+                found = self.store.stat(payload.key)
+                if found is not None and found.size_bytes == size_bytes:
+                    return payload.key
+        return None
+
     def _commit(self) -> Commit:
         manifest = self._manifest(self._head)
-        if manifest.revision == 1:
+        if self._head is None or self._head.template != self.template.text:
             self._register_template()
         for conflicts in range(_COMMIT_ATTEMPTS):
             if self._create(manifest):
                 unchanged = self._head is not None and self._head.sha256 == manifest.sha256
                 outcome = Outcome.UNCHANGED if unchanged else Outcome.CREATED
                 return self._settled(manifest, outcome, conflicts)
-            rival = read.manifest_at(self.store, manifest_key(self._folder, manifest.revision), self.slot)
-            if rival.sha256 == manifest.sha256 or self.policy == "reuse":
+            rival = read.manifest_at(
+                self.store, manifest_key(self._folder, manifest.revision), self.slot
+            )
+            same = rival.sha256 == manifest.sha256 or rival.run.is_retry_of(self.run)
+            if same or self.policy == "reuse":
                 return self._settled(rival, Outcome.ADOPTED, conflicts + 1)
             if self.policy == "fail":
                 raise self._conflict(rival)
             self._head = rival
             manifest = self._manifest(rival)
-        raise ArchiveUnavailable(f"{self.slot}: lost to {_COMMIT_ATTEMPTS} rival writers; retry later")
+        raise ArchiveUnavailable(
+            f"{self.slot}: lost to {_COMMIT_ATTEMPTS} rival writers; retry later"
+        )
 
     def _manifest(self, head: Manifest | None) -> Manifest:
         return Manifest(
@@ -176,21 +211,32 @@ class Session:
         )
 
     def _create(self, manifest: Manifest) -> bool:
+        """Whether this manifest is the one under its key; if not, a rival's is."""
         key = manifest_key(self._folder, manifest.revision)
         data = manifest.to_json()
-        try:
-            if self.store.create(key, data):
-                return True
-        except ArchiveUnavailable:
-            # The reply may be lost while the write was done: the key itself knows.
-            if self.store.stat(key) is None:
-                raise
-        # A client that retried by itself meets its own first write here.
-        return self.store.read(key) == data
+        for attempt in range(_CREATE_ATTEMPTS):
+            try:
+                if self.store.create(key, data):
+                    return True
+            except ArchiveUnavailable:
+                # The reply may be lost while the write was done: the key itself knows.
+                if self.store.stat(key) is None:
+                    raise
+            # A client that retried by itself meets its own first write here.
+            with suppress(NotArchived):
+                return self.store.read(key) == data
+            # S3 answers 409 while another put is under way, which may come to nothing.
+            sleep(_CREATE_PAUSE_S * 2**attempt)
+        raise ArchiveUnavailable(
+            f"{locate(self.store, key)}: the store neither takes this manifest nor has another; "
+            "retry later"
+        )
 
     def _register_template(self) -> None:
-        digest = hashlib.sha256(self.template.text.encode()).hexdigest()[:16]
-        self.store.create(f"templates/{digest}.txt", self.template.text.encode())
+        key = template_key(self.template.text)
+        # Looked up first: it is there but for the first commit under a template.
+        if self.store.stat(key) is None:
+            self.store.create(key, self.template.text.encode())
 
     def _settled(self, manifest: Manifest, outcome: Outcome, conflicts: int = 0) -> Commit:
         return Commit(manifest, read.reference(self.store, manifest), outcome, conflicts)
@@ -218,10 +264,10 @@ class _Measured:
         self._sha256 = hashlib.sha256()
         self._size_bytes = 0
 
-    def chunks(self, known: Mapping[str, str]) -> Iterator[bytes]:
+    def chunks(self, stored: Callable[[str, int], str | None]) -> Iterator[bytes]:
         """The body; ends with an error where the upload must not be completed.
 
-        :param known: Keys of payloads that are stored, by their digest.
+        :param stored: From digest and size to the key that holds these bytes already.
         """
         announced = self._part.size_bytes
         for chunk in self._part.body:
@@ -235,7 +281,7 @@ class _Measured:
                 f"{self._part.origin.url}: {self._part.name} ended after {self._size_bytes} of the "
                 f"{announced} bytes that the source announced; nothing of it was kept"
             )
-        if (key := known.get(self._sha256.hexdigest())) is not None:
+        if (key := stored(self._sha256.hexdigest(), self._size_bytes)) is not None:
             raise _AlreadyStored(key)
 
     def payload(self, key: str) -> Payload:
@@ -255,4 +301,6 @@ class _Measured:
 def _token(run: RunIdentity) -> str:
     """Twelve hex digits that no other writer has: not even a second start of the same try."""
     identity = f"{run.dag_id}\0{run.task_id}\0{run.run_id}\0{run.map_index}\0{run.try_number}\0"
-    return hashlib.sha256(identity.encode("utf-8", "surrogatepass") + token_bytes(16)).hexdigest()[:12]
+    return hashlib.sha256(identity.encode("utf-8", "surrogatepass") + token_bytes(16)).hexdigest()[
+        :12
+    ]
