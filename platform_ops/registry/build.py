@@ -281,10 +281,25 @@ class Builder:
 
 
 def _with_hooks(classes: dict[str, ClassEntry]) -> Iterator[ClassEntry]:
-    """A hook that could only be named gets its connection type here, where all entries are known."""
+    """What only shows where all entries are known: which hook an operator works through.
+
+    Where no annotation says it, Airflow's own convention does: the operator takes the argument that
+    the hook calls ``conn_name_attr``, and its default is the hook's ``default_conn_name``.
+    """
+    hooks: dict[tuple[str, str], list[ClassEntry]] = {}
     for each in classes.values():
-        hook = classes.get(each.hook)
-        if hook is not None and not each.conn_type:
-            yield replace(each, conn_type=hook.conn_type)
-        else:
+        if each.kind == "hook" and each.conn_name_attr and each.default_conn_name:
+            hooks.setdefault((each.conn_name_attr, repr(each.default_conn_name)), []).append(each)
+    for each in classes.values():
+        if each.kind == "hook":
             yield each
+            continue
+        hook = classes.get(each.hook)
+        if hook is None and not each.hook:
+            taken = ((argument.name, argument.default or "") for argument in each.parameters)
+            options = [hook for pair in taken for hook in hooks.get(pair, ())]
+            hook = options[0] if len(options) == 1 else None
+        if hook is None:
+            yield each
+        else:
+            yield replace(each, hook=hook.name, conn_type=each.conn_type or hook.conn_type)

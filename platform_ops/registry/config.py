@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import runpy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -64,6 +66,21 @@ class CatalogConfig:
             environment=_pairs(values, "environment"),
             root=root.resolve(),
         )
+
+    @classmethod
+    def from_conf(cls, folder: Path) -> CatalogConfig:
+        """Read ``airflow_catalog`` from the ``conf.py`` of a folder, running it as Sphinx does.
+
+        :raises ConfigError: There is no such file, or it sets no ``airflow_catalog``.
+        """
+        path = folder / "conf.py"
+        if not path.is_file():
+            raise ConfigError(f"{path}: no such file; name the folder that holds your site's conf.py")
+        with contextlib.chdir(folder):
+            values = runpy.run_path("conf.py")
+        if "airflow_catalog" not in values:
+            raise ConfigError(f"{path}: sets no airflow_catalog")
+        return cls.from_mapping(values["airflow_catalog"], folder)
 
     @property
     def dag_folders(self) -> tuple[Path, ...]:

@@ -108,6 +108,9 @@ class ClassEntry:
     :param methods: Public methods that it defines itself and that carry a docstring.
     :param hook: Dotted name of the hook that it works through, as its annotations say.
     :param conn_type: Of the hook, or the hook's own.
+    :param conn_name_attr: Of a hook: the argument that names its connection.
+    :param default_conn_name: Of a hook: the connection that it takes where none is named.
+    :param stray_fields: Names that its own docstring describes and no constructor takes.
     :param references: What its docstring's ``Source:`` lines name.
     """
 
@@ -129,6 +132,9 @@ class ClassEntry:
     base: bool = False
     hook: str = ""
     conn_type: str = ""
+    conn_name_attr: str = ""
+    default_conn_name: str = ""
+    stray_fields: tuple[str, ...] = ()
     raises: tuple[Raises, ...] = ()
     references: tuple[str, ...] = ()
     since: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -12,8 +13,19 @@ from platform_ops.registry.docstrings import first_sentence, plain
 from platform_ops.registry.model import ClassEntry, Dag, Parameter
 from platform_ops.sphinx_ext.connections import form_table
 from platform_ops.sphinx_ext.directives import CatalogDirective
-from platform_ops.sphinx_ext.elements import badge, code, folded, link, paragraph, table, term, xref
-from platform_ops.sphinx_ext.tables import metrics_table
+from platform_ops.sphinx_ext.elements import (
+    Cell,
+    badge,
+    code,
+    folded,
+    link,
+    paragraph,
+    table,
+    term,
+    xref,
+)
+from platform_ops.sphinx_ext.source import dag_file, shown_source
+from platform_ops.sphinx_ext.tables import metrics_table, retried_badge
 
 if TYPE_CHECKING:
     from sphinx.domains.python import PythonDomain
@@ -21,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["ClassDirective"]
 
 _LONGEST_EXAMPLE = 120  # lines; a longer file is linked instead of shown
+_MARK = re.compile(r"\s*\(templated\)(?=\s*\.?\s*$)", re.IGNORECASE)
 _DESCRIBED = {"operator", "sensor"}
 
 
@@ -127,7 +140,7 @@ class ClassDirective(CatalogDirective):
     def _about(self, entry: ClassEntry, parameter: Parameter) -> list[nodes.Node]:
         owner = self.site.classes.get(parameter.documented_by)
         return self.prose.blocks(
-            parameter.description,
+            _without_mark(parameter),
             f"{parameter.documented_by}, parameter {parameter.name}",
             module=parameter.documented_by.rpartition(".")[0],
             quiet=owner is None or owner.base,
@@ -154,13 +167,21 @@ class ClassDirective(CatalogDirective):
 
     def _errors(self, entry: ClassEntry) -> nodes.table | None:
         module = entry.name.rpartition(".")[0]
-        rows = []
+        rows: list[Sequence[Cell]] = []
         for name, text, known in self.site.errors_of(entry):
             short = name.rpartition(".")[2]
-            retried = ("yes" if known.retryable else "no") if known else "Airflow decides"
-            shown = xref("error", known.name) if known else code(short)
-            blocks = self.prose.blocks(text, f"{entry.name}, raises {short}", module=module, quiet=entry.base)
-            rows.append(([shown], blocks, [badge(retried, f"retry-{retried.partition(' ')[0]}")]))
+            where = f"{entry.name}, raises {short}"
+            about = self.prose.blocks(text, where, module=module, quiet=entry.base)
+            if known is None:
+                rows.append(([code(short)], about, "as Airflow decides"))
+                continue
+            rows.append(([xref("error", known.name)], about, [retried_badge(known)]))
+            for below, depth in self.site.errors_below(known):
+                link_below = nodes.inline(
+                    "", "", xref("error", below.name), classes=[f"airflow-depth-{depth}"]
+                )
+                summary = self.prose.line(below.summary, below.name, module=below.module)
+                rows.append(([link_below], summary, [retried_badge(below)]))
         return table(("Error", "When", "Retried"), rows) if rows else None
 
     def _examples(self, entry: ClassEntry, users: Sequence[Dag]) -> Iterator[nodes.section]:
@@ -174,19 +195,18 @@ class ClassDirective(CatalogDirective):
 
     def _example(self, users: Sequence[Dag]) -> list[nodes.Node]:
         """The shortest DAG file that uses it: the quickest to understand."""
-        texts = []
+        found = []
         for dag in users:
-            folder = self.site.dag_folders.get(dag.folder)
-            path = folder if folder and folder.is_file() else folder and folder / dag.source.file
-            if path and path.is_file():
-                texts.append((path.read_text(encoding="utf-8"), dag, path))
-        if not texts:
+            path = dag_file(self.site, dag)
+            if path is not None:
+                found.append((shown_source(path), dag, path))
+        if not found:
             return []
-        text, dag, path = min(texts, key=lambda each: (each[0].count("\n"), each[1].dag_id))
+        text, dag, path = min(found, key=lambda each: (each[0].count("\n"), each[1].dag_id))
         self.depends_on(path)
         if text.count("\n") > _LONGEST_EXAMPLE:
             return []
-        block = self.highlighted(text.rstrip(), "python")
+        block = self.highlighted(text, "python")
         return [paragraph("DAG ", xref("dag", dag.dag_id), ", as it is parsed and run:"), block]
 
     def _methods(self, entry: ClassEntry) -> list[nodes.Node]:
@@ -226,10 +246,19 @@ def _badges(entry: ClassEntry) -> Iterator[nodes.Node]:
 
 def _parameter_badges(parameter: Parameter) -> Iterator[nodes.Node]:
     if parameter.required:
+        yield nodes.Text(" ")
         yield badge("required", "required")
     if parameter.templated:
+        yield nodes.Text(" ")
         shown = f"templated · {parameter.renderer}" if parameter.renderer else "templated"
         yield badge(shown, "templated")
+
+
+def _without_mark(parameter: Parameter) -> str:
+    """Many docstrings say by hand what the badge says from the class itself."""
+    if not parameter.templated:
+        return parameter.description
+    return _MARK.sub("", parameter.description)
 
 
 def _signature(parameter: Parameter) -> nodes.paragraph:

@@ -52,7 +52,7 @@ def _field(field: ConnectionField) -> list[nodes.Node]:
     name = field.name if field.standard else f"extra.{field.name}"
     parts: list[nodes.Node] = [nodes.strong("", field.label), nodes.Text(" "), code(name)]
     if field.secret:
-        parts.append(badge("secret", "required"))
+        parts += [nodes.Text(" "), badge("secret", "required")]
     return parts
 
 

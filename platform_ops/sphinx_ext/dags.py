@@ -8,11 +8,13 @@ from typing import Any, ClassVar
 from docutils import nodes
 from docutils.parsers.rst import directives
 
+from platform_ops.registry.docstrings import plain
 from platform_ops.registry.model import Dag, Task
 from platform_ops.sphinx_ext.directives import CatalogDirective
 from platform_ops.sphinx_ext.drawing import Card, draw
 from platform_ops.sphinx_ext.elements import badge, code, link, paragraph, table, term, xref
 from platform_ops.sphinx_ext.markup import markdown_html
+from platform_ops.sphinx_ext.source import dag_file, shown_source
 
 __all__ = ["DagDirective"]
 
@@ -70,14 +72,19 @@ class DagDirective(CatalogDirective):
         )
 
     def _tasks(self, dag: Dag) -> nodes.table:
-        rows = [(self._task(each), self._made_of(each), each.summary) for each in dag.tasks]
+        described = any(each.summary for each in dag.tasks)
+        header = ("Task", "Made of", "What it does")[: 3 if described else 2]
+        rows = [
+            (self._task(each), self._made_of(each), plain(each.summary))[: len(header)]
+            for each in dag.tasks
+        ]
         ids = [f"task-{each.task_id}" for each in dag.tasks]
-        return table(("Task", "Made of", "What it does"), rows, classes=["airflow-tasks"], ids=ids)
+        return table(header, rows, classes=["airflow-tasks"], ids=ids)
 
     def _task(self, task: Task) -> list[nodes.Node]:
         parts: list[nodes.Node] = [term(task.task_id, f"task-{task.task_id}")]
         if task.mapped:
-            parts.append(badge("mapped", "plain"))
+            parts += [nodes.Text(" "), badge("mapped", "plain")]
         return parts
 
     def _made_of(self, task: Task) -> list[nodes.Node]:
@@ -90,13 +97,11 @@ class DagDirective(CatalogDirective):
         uri = self.site.source_link(dag.folder, dag.source)
         if uri:
             yield paragraph(link(dag.source.file, uri))
-        folder = self.site.dag_folders.get(dag.folder)
-        path = folder if folder and folder.is_file() else folder and folder / dag.source.file
-        if path and path.is_file():
+        path = dag_file(self.site, dag)
+        if path is not None:
             self.depends_on(path)
-            text = path.read_text(encoding="utf-8").rstrip()
-            block = self.highlighted(text, "python")
             caption = nodes.caption("", dag.source.file)
+            block = self.highlighted(shown_source(path), "python")
             yield nodes.container(
                 "", caption, block, literal_block=True, classes=["literal-block-wrapper"]
             )

@@ -50,7 +50,7 @@ def _dag_row(dag: Dag) -> Sequence[Cell]:
 def _class_row(entry: ClassEntry) -> Sequence[Cell]:
     name: list[nodes.Node] = [xref(entry.kind, entry.public, entry.short)]
     if entry.deprecated:
-        name.append(badge("deprecated", "deprecated"))
+        name += [nodes.Text(" "), badge("deprecated", "deprecated")]
     module = paragraph(entry.public.rpartition(".")[0], classes=["airflow-module"])
     return [*name, module], plain(first_sentence(entry.summary))
 

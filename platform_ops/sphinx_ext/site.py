@@ -153,6 +153,22 @@ class Site:
             for each in entry.raises
         )
 
+    def errors_below(self, top: ErrorEntry | None) -> Iterator[tuple[ErrorEntry, int]]:
+        """The errors under one, or all of them, each with its depth; parents before children."""
+        yield from self._below(top.name if top else "", 1)
+
+    def _below(self, parent: str, depth: int) -> Iterator[tuple[ErrorEntry, int]]:
+        for each in self._error_children.get(parent, ()):
+            yield each, depth
+            yield from self._below(each.name, depth + 1)
+
+    @cached_property
+    def _error_children(self) -> Mapping[str, list[ErrorEntry]]:
+        found: dict[str, list[ErrorEntry]] = defaultdict(list)
+        for each in self.catalog.errors:
+            found[each.parent].append(each)
+        return found
+
     def inherited(self, entry: ClassEntry) -> Iterator[tuple[ClassEntry, tuple[Parameter, ...]]]:
         """Bases outside the walked packages, with what the entry takes from each."""
         own = {each.name for each in entry.parameters}
@@ -195,6 +211,7 @@ class Site:
             [(dag.dag_id, dag.summary) for dag in self.dags_using(entry)],
             self.metrics_of(entry),
             self.errors_of(entry),
+            self.catalog.errors if entry.raises else (),
             self.connections.get(entry.conn_type),
             [(base.public, [each.name for each in own]) for base, own in self.inherited(entry)],
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 
 from docutils import nodes
@@ -17,6 +17,7 @@ __all__ = [
     "SettingsDirective",
     "TableDirective",
     "metrics_table",
+    "retried_badge",
 ]
 
 
@@ -71,7 +72,7 @@ class SettingsDirective(CatalogDirective):
             self.domain.note_object("setting", each.name, anchor, each.name)
             key: list[nodes.Node] = [term(each.name.rpartition(".")[2], anchor)]
             if each.required:
-                key.append(badge("required", "required"))
+                key += [nodes.Text(" "), badge("required", "required")]
             about = self.prose.blocks(each.description, f"setting {each.name}")
             rows.append((key, [_value(each), *about]))
         shown = table(("Key", "Meaning"), rows, classes=["airflow-settings"], ids=ids)
@@ -95,29 +96,24 @@ class ErrorsDirective(CatalogDirective):
         """One row for each error, parents before children."""
         self.domain.note_use("errors")
         rows, ids = [], []
-        for entry, depth in _tree(self.site.catalog.errors, "", 0):
+        for entry, depth in self.site.errors_below(None):
             anchor = f"error-{entry.name}"
             ids.append(anchor)
             self.domain.note_object(
                 "error", entry.name, anchor, entry.name, aliases=[f"{entry.module}.{entry.name}"]
             )
-            name = nodes.inline("", "", term(entry.name, anchor), classes=[f"airflow-depth-{depth}"])
+            name = nodes.inline("", "", term(entry.name, anchor), classes=[f"airflow-depth-{depth - 1}"])
             where = f"{entry.module}.{entry.name}"
             about = self.prose.line(entry.summary, where, module=entry.module)
             more = self.prose.blocks(entry.description, where, module=entry.module)
-            retried = "yes" if entry.retryable else "no"
-            rows.append(([name], [paragraph(*about), *more], [badge(retried, f"retry-{retried}")]))
+            rows.append(([name], [paragraph(*about), *more], [retried_badge(entry)]))
         return [table(("Error", "What happened", "Retried"), rows, classes=["airflow-errors"], ids=ids)]
 
 
-def _tree(
-    errors: Iterable[ErrorEntry], parent: str, depth: int
-) -> Iterator[tuple[ErrorEntry, int]]:
-    entries = list(errors)
-    for each in entries:
-        if each.parent == parent:
-            yield each, depth
-            yield from _tree(entries, each.name, depth + 1)
+def retried_badge(error: ErrorEntry) -> nodes.inline:
+    """Whether Airflow's retry can help."""
+    retried = "yes" if error.retryable else "no"
+    return badge(retried, f"retry-{retried}")
 
 
 class TableDirective(CatalogDirective):

@@ -1,0 +1,78 @@
+"""The site of platform_ops: written pages, and pages that the catalogue writes.
+
+Source: https://www.sphinx-doc.org/en/master/usage/configuration.html
+"""
+
+import os
+import sys
+from importlib.metadata import version as installed
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))  # site_tables, which the catalogue reads
+
+project = "platform_ops"
+author = "The platform_ops authors"
+copyright = author
+release = version = installed("platform-ops")
+
+extensions = [
+    "platform_ops.sphinx_ext",
+    "myst_parser",
+    "sphinx.ext.intersphinx",
+    "sphinx_autodoc_typehints",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "notfound.extension",
+    "sphinx_reredirects",
+    "sphinxext.opengraph",
+]
+exclude_patterns = ["_build", "_ext", "examples"]
+
+# What the catalogue holds. Every path is an object of this project; the extension knows none of them.
+airflow_catalog = {
+    "packages": ["platform_ops"],
+    "exclude": ["platform_ops.sphinx_ext", "platform_ops.testing", "platform_ops.cli"],
+    "metrics": "platform_ops.metrics:METRICS",
+    "settings": "platform_ops.settings:Settings",
+    "errors": "platform_ops.errors",
+    "tables": {
+        "url-fields": "site_tables:url_fields",
+        "url-examples": "site_tables:url_examples",
+    },
+    "dags": ["examples"],
+}
+# Where a fork publishes its code, for instance https://example.com/repo/blob/main/{path}#L{line}
+airflow_source_url = os.environ.get("DOCS_SOURCE_URL", "")
+
+# References: every one leads somewhere. The inventories are made from the installed packages, since
+# a build must not depend on the network; `python docs/_ext/inventories.py` writes them.
+nitpicky = True
+intersphinx_mapping = {
+    "python": ("https://docs.python.org/3", "_inventories/python.inv"),
+    "airflow": ("https://airflow.apache.org/docs/task-sdk/stable", "_inventories/airflow.inv"),
+}
+nitpick_ignore_regex: list[tuple[str, str]] = []
+
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
+myst_heading_anchors = 3
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+always_use_bars_union = True
+typehints_defaults = "comma"
+
+html_theme = "furo"
+html_title = f"platform_ops {version}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_baseurl = os.environ.get("DOCS_BASE_URL", "")
+html_theme_options = {
+    "light_css_variables": {"color-brand-primary": "#0b5d66", "color-brand-content": "#0b5d66"},
+    "dark_css_variables": {"color-brand-primary": "#5cc8d2", "color-brand-content": "#5cc8d2"},
+}
+ogp_site_url = html_baseurl
+ogp_social_cards = {"enable": False}
+copybutton_prompt_text = r"\$ |>>> "
+copybutton_prompt_is_regexp = True
+redirects: dict[str, str] = {}

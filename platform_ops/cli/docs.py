@@ -1,0 +1,102 @@
+"""``platform-ops docs``: the catalogue, the site made of it, and the check that nothing is missing.
+
+Works on any site whose ``conf.py`` sets ``airflow_catalog``. Exit codes: 0 all is well, 1 findings or
+a build that failed, 2 it could not run.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from platform_ops.cli.terminal import console
+from platform_ops.errors import ExtraMissing
+
+__all__ = ["docs"]
+
+_SITE = click.argument(
+    "site",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default="docs",
+)
+_CACHE = "_build/catalog"
+
+
+@click.group()
+def docs() -> None:
+    """Build and check the documentation site.
+
+    SITE is the folder of its conf.py; docs, unless named.
+    """
+
+
+@docs.command()
+@_SITE
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Write it there."
+)
+@click.option("--schema", is_flag=True, help="Print the catalogue's JSON Schema instead.")
+def catalog(site: Path, output: Path | None, schema: bool) -> None:
+    """Print everything that the site knows of packages and DAGs, as one JSON document."""
+    import json
+
+    from platform_ops.registry import CatalogConfig, build, catalog_schema
+
+    if schema:
+        text = json.dumps(catalog_schema(), indent=2) + "\n"
+    else:
+        text = build(CatalogConfig.from_conf(site), site / _CACHE).catalog.to_json()
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
+@docs.command()
+@_SITE
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.pass_context
+def check(ctx: click.Context, site: Path, as_json: bool) -> None:
+    """Name everything that is undocumented, and fail where there is an error."""
+    from platform_ops.registry import CatalogConfig, build
+    from platform_ops.registry import check as completeness
+
+    report = completeness(build(CatalogConfig.from_conf(site), site / _CACHE).catalog)
+    if as_json:
+        click.echo(report.to_json(), nl=False)
+    else:
+        report.print(console())
+    ctx.exit(report.exit_code)
+
+
+@docs.command("build")
+@_SITE
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the pages; _build/html below SITE, unless named.",
+)  # fmt: skip
+@click.option(
+    "--builder", "-b", default="html", show_default=True, help="Any of Sphinx's builders."
+)
+@click.option(
+    "--strict", is_flag=True, help="Fail on warnings, and on references that lead nowhere."
+)
+@click.pass_context
+def build_site(
+    ctx: click.Context, site: Path, output: Path | None, builder: str, strict: bool
+) -> None:
+    """Build the site with Sphinx, on every core."""
+    try:
+        from sphinx.cmd.build import main
+    except ImportError as err:
+        raise ExtraMissing("Sphinx", "docs", "platform-ops docs build") from err
+
+    target = output or site / "_build" / builder
+    strictness = ["--fail-on-warning", "--keep-going", "--nitpicky"] if strict else []
+    arguments = ["--builder", builder, "--jobs", "auto", *strictness, str(site), str(target)]
+    code = main(arguments)
+    if code == 0 and builder == "html":
+        click.echo(f"open {(target / 'index.html').resolve().as_uri()}", file=sys.stderr)
+    ctx.exit(min(code, 1))
