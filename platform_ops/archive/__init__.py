@@ -179,7 +179,9 @@ def files(
     """
     heads = {found.slot: found for found in find(entity, since, until, settings)}
     store = root(settings)
-    return [_store.locate(store, payload.key) for head in heads.values() for payload in head.payloads]
+    return [
+        _store.locate(store, payload.key) for head in heads.values() for payload in head.payloads
+    ]
 
 
 def refer(found: Manifest, settings: Settings | None = None) -> Reference:

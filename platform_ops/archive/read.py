@@ -61,7 +61,12 @@ def find(
     :raises ArchiveCorrupt: A manifest on the way is damaged; it is named, never left out.
     """
     found = [
-        (manifest.slot.time_utc, manifest.slot.partition_key or "", manifest.slot.map_key or "", manifest)
+        (
+            manifest.slot.time_utc,
+            manifest.slot.partition_key or "",
+            manifest.slot.map_key or "",
+            manifest,
+        )
         for template in templates
         for key in _keys_of(store, template, entity)
         for manifest in [manifest_at(store, key)]

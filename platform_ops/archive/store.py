@@ -89,7 +89,7 @@ _resolve: Credentials | None = None
 
 def use_credentials(resolve: Credentials | None) -> None:
     """Install what turns a connection's name into client options; ``ingest`` does, at import."""
-    global _resolve
+    global _resolve  # noqa: PLW0603  # the one seam to Airflow's connections
     _resolve = resolve
     at.cache_clear()
 
