@@ -117,8 +117,9 @@ def show(ctx: click.Context, what: str, options: SlotOptions) -> None:
 @click.option("--payload", metavar="NAME", help="One payload; all of them in order otherwise.")
 @click.pass_context
 def cat(ctx: click.Context, what: str, options: SlotOptions, payload: str | None) -> None:
-    """Write payload bytes to standard output, checked against their digests on the way.
+    """Write payload bytes to standard output.
 
+    They are checked against their digests on the way.
     A payload's URL gives that payload alone. The check ends with the last byte: look at the exit
     code before you trust what came.
     """
@@ -141,9 +142,9 @@ def cat(ctx: click.Context, what: str, options: SlotOptions, payload: str | None
 @slot_options(revision=False)
 @click.pass_context
 def url(ctx: click.Context, entity: Entity, options: SlotOptions) -> None:
-    """Print the URL of a slot's folder, whether or not anything is there.
+    """Print the URL of a slot's folder.
 
-    It follows from the settings alone: no network, no storage.
+    Whether or not anything is there: it follows from the settings alone: no network, no storage.
     """
     slot = options.slot(entity)
     click.echo(archives.url(entity, slot, Site.of(ctx).settings))
@@ -155,7 +156,7 @@ def url(ctx: click.Context, entity: Entity, options: SlotOptions) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, at the end.")
 @click.pass_context
 def verify(ctx: click.Context, what: str | None, quick: bool, as_json: bool) -> None:
-    """Check every manifest, the chain between them, and every byte that they commit to.
+    """Check every manifest, their chain, and every byte.
 
     Names each fault on a line of its own, and exits with 1 where there is one. PREFIX is a folder of
     the URL scheme, such as v1/weather; all of the archive is checked without one.
