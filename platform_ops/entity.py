@@ -256,7 +256,7 @@ class Manifest:
         try:
             plain = json.loads(data)
             version = plain["version"]
-        except (ValueError, KeyError, TypeError) as err:
+        except (ValueError, KeyError, TypeError, RecursionError) as err:
             raise ArchiveCorrupt(f"{url}: not a manifest ({type(err).__name__})") from err
         if version != MANIFEST_VERSION:
             raise ArchiveCorrupt(
@@ -314,8 +314,10 @@ class Reference:
         try:
             return cls(**{**plain, "payload_urls": tuple(plain["payload_urls"])})
         except (KeyError, TypeError) as err:
+            fields = ", ".join(map(str, plain)) if isinstance(plain, Mapping) else repr(plain)[:80]
             raise ArchiveCorrupt(
-                f"not a reference of the archive (has: {', '.join(sorted(plain)) or 'nothing'})"
+                f"not a reference of the archive: got {fields or 'nothing'}; "
+                f"its fields are {', '.join(Reference.__dataclass_fields__)}"
             ) from err
 
 

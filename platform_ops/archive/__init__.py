@@ -19,7 +19,7 @@ from platform_ops.archive.store import Store, use_credentials
 from platform_ops.archive.verify import Fault, Verdict
 from platform_ops.archive.write import Commit, Outcome, Session
 from platform_ops.entity import Entity, Manifest, Reference, RunIdentity, Slot
-from platform_ops.errors import ExtraMissing, NotArchived
+from platform_ops.errors import ExtraMissing, NotArchived, UrlError
 from platform_ops.settings import OnExisting, Settings
 from platform_ops.url_scheme import Template
 
@@ -128,9 +128,14 @@ def as_arrow(ref: Ref, settings: Settings | None = None) -> pyarrow.Table:
 
 
 def revisions(slot: Slot, settings: Settings | None = None) -> Iterator[Manifest]:
-    """All revisions of a slot, newest first."""
+    """All revisions of a slot, newest first.
+
+    Those of the URL template in force come before what an earlier template wrote elsewhere.
+    """
     site = _site(settings)
-    return _read.revisions(root(site), _template(site).render(slot), slot)
+    store, template = root(site), _template(site)
+    yield from _read.revisions(store, template.render(slot), slot)
+    yield from _read.former(store, template, slot)
 
 
 def newest(
@@ -144,6 +149,7 @@ def newest(
 
     :raises NotArchived: There is none; the message says where it would be.
     """
+    _check_zone("as_of_utc", as_of_utc)
     for found in revisions(slot, settings):
         pinned = revision is None or found.revision == revision
         if pinned and (as_of_utc is None or found.committed_at_utc <= as_of_utc):
@@ -160,11 +166,14 @@ def find(
     until: datetime | None = None,
     settings: Settings | None = None,
 ) -> Iterator[Manifest]:
-    """Every revision of an entity whose slot's time is in ``[since, until)``, oldest slot first."""
+    """Every revision of an entity whose slot's time is in ``[since, until)``, oldest slot first.
+
+    Of each slot the newest revision comes last.
+    """
+    _check_zone("since", since)
+    _check_zone("until", until)
     site = _site(settings)
-    store = root(site)
-    known = _read.templates(store, _template(site))
-    return _read.find(store, known, Entity.parse(entity), since, until)
+    return _read.find(root(site), _template(site), Entity.parse(entity), since, until)
 
 
 def files(
@@ -205,6 +214,11 @@ def _site(settings: Settings | None) -> Settings:
 
 def _template(settings: Settings) -> Template:
     return Template.compile(settings.archive.template)
+
+
+def _check_zone(name: str, time: datetime | None) -> None:
+    if time is not None and time.tzinfo is None:
+        raise UrlError(f"{name}={time!r} has no time zone; add one, such as datetime.UTC")
 
 
 def _resolve(ref: Ref, settings: Settings | None) -> tuple[Store, Manifest]:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import chain
 
 from platform_ops.archive.store import Store, at, locate
 from platform_ops.entity import Entity, Manifest, Payload, Reference, Slot
-from platform_ops.errors import ArchiveCorrupt
-from platform_ops.url_scheme import Template, manifest_key
+from platform_ops.errors import ArchiveCorrupt, UrlError
+from platform_ops.url_scheme import Template, encode, manifest_key, template_key
 
 __all__ = [
     "PayloadStream",
     "find",
+    "former",
     "manifest_at",
     "manifest_digest",
+    "misplaced",
     "reference",
     "resolve",
     "revisions",
@@ -40,7 +43,23 @@ def manifest_at(store: Store, key: str, slot: Slot | None = None) -> Manifest:
     manifest = Manifest.from_json(store.read(key), url)
     if slot is not None and manifest.slot != slot:
         raise ArchiveCorrupt(f"{url}: holds {manifest.slot}, where {slot} belongs")
+    if (fault := misplaced(key, manifest)) is not None:
+        raise ArchiveCorrupt(f"{url}: {fault}")
     return manifest
+
+
+def misplaced(key: str, manifest: Manifest) -> str | None:
+    """Why a manifest does not belong under a key: it was moved, copied or swapped; None if it does."""
+    try:
+        belongs = _place(manifest)
+    except UrlError as err:
+        return f"written by another release, whose template this one cannot read: {err}"
+    return None if key == belongs else f"its slot and revision belong at {belongs}"
+
+
+def _place(manifest: Manifest) -> str:
+    folder = Template.compile(manifest.template).render(manifest.slot)
+    return manifest_key(folder, manifest.revision)
 
 
 def revisions(store: Store, folder: str, slot: Slot | None = None) -> Iterator[Manifest]:
@@ -49,49 +68,62 @@ def revisions(store: Store, folder: str, slot: Slot | None = None) -> Iterator[M
         yield manifest_at(store, entry.key, slot)
 
 
+def former(store: Store, current: Template, slot: Slot) -> Iterator[Manifest]:
+    """The slot's revisions below every other template that this root was written with.
+
+    Those of the template that was used last come first, and of each the newest first.
+    """
+    folders = {_rendered(template, slot) for template in templates(store, current)[1:]}
+    others = [each for each in folders - {_rendered(current, slot)} if each is not None]
+    found = [history for each in others if (history := [*revisions(store, each, slot)])]
+    found.sort(key=lambda history: history[0].committed_at_utc, reverse=True)
+    return chain.from_iterable(found)
+
+
 def find(
     store: Store,
-    templates: Iterable[Template],
+    current: Template,
     entity: Entity,
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Iterator[Manifest]:
     """All revisions of an entity whose slot's time is in ``[since, until)``, oldest slot first.
 
+    Where a slot lives below several templates, the revisions of the one in force come last.
+
     :raises ArchiveCorrupt: A manifest on the way is damaged; it is named, never left out.
     """
-    found = [
-        (
-            manifest.slot.time_utc,
-            manifest.slot.partition_key or "",
-            manifest.slot.map_key or "",
-            manifest,
-        )
-        for template in templates
-        for key in _keys_of(store, template, entity)
-        for manifest in [manifest_at(store, key)]
-        if manifest.slot.entity == entity
-        and (since is None or manifest.slot.time_utc >= since)
-        and (until is None or manifest.slot.time_utc < until)
-    ]
-    found.sort(key=lambda row: (*row[:3], row[3].revision))
-    return (manifest for *_, manifest in found)
+    histories: dict[str, list[Manifest]] = {}
+    for key in _keys_of(store, templates(store, current), entity, since, until):
+        manifest = manifest_at(store, key)
+        time = manifest.slot.time_utc
+        if (since is None or time >= since) and (until is None or time < until):
+            histories.setdefault(key.rpartition("/")[0], []).append(manifest)
+
+    def age(item: tuple[str, list[Manifest]]) -> tuple[datetime, str, str, bool, datetime]:
+        folder, history = item
+        slot, in_force = history[-1].slot, folder == f"meta/{_rendered(current, history[-1].slot)}"
+        keys = (slot.partition_key or "", slot.map_key or "")
+        return (slot.time_utc, *keys, in_force, history[-1].committed_at_utc)
+
+    return (each for _, history in sorted(histories.items(), key=age) for each in history)
 
 
 def templates(store: Store, current: Template) -> list[Template]:
-    """The template in force, and every other one that this root was written with."""
-    texts = [store.read(entry.key).decode() for entry in store.entries("templates")]
-    others = [Template.compile(text) for text in texts if text != current.text]
-    return [current, *others]
+    """The template in force, and every other one that this root was written with.
+
+    :raises ArchiveCorrupt: A record of one is damaged: what it led to would be overlooked.
+    """
+    found = [_template_at(store, entry.key) for entry in store.entries("templates")]
+    return [current, *(each for each in found if each.text != current.text)]
 
 
 def reference(store: Store, manifest: Manifest) -> Reference:
     """What travels by XCom for this revision."""
-    folder = Template.compile(manifest.template).render(manifest.slot)
     return Reference(
         entity=str(manifest.slot.entity),
         revision=manifest.revision,
-        manifest_url=locate(store, manifest_key(folder, manifest.revision)),
+        manifest_url=locate(store, _place(manifest)),
         manifest_sha256=manifest_digest(manifest),
         sha256=manifest.sha256,
         size_bytes=manifest.size_bytes,
@@ -112,8 +144,10 @@ def resolve(reference: Reference, connection: str | None) -> tuple[Store, Manife
     manifest = Manifest.from_json(at(f"{scheme}://{netloc}", connection).read(key), url)
     if manifest_digest(manifest) != reference.manifest_sha256:
         raise ArchiveCorrupt(f"{url}: not the manifest that the reference was made of")
-    folder = Template.compile(manifest.template).render(manifest.slot)
-    return at(url.removesuffix("/" + manifest_key(folder, manifest.revision)), connection), manifest
+    root, _, tail = url.rpartition("/meta/")
+    if (fault := misplaced(f"meta/{tail}", manifest)) is not None:
+        raise ArchiveCorrupt(f"{url}: {fault}")
+    return at(root, connection), manifest
 
 
 class PayloadStream(io.RawIOBase):
@@ -149,20 +183,59 @@ def _plain(store: Store, payloads: Iterable[Payload]) -> Iterator[bytes]:
 
 def _checked(store: Store, payloads: Iterable[Payload]) -> Iterator[bytes]:
     for payload in payloads:
-        digest, size_bytes = hashlib.sha256(), 0
+        digest, size_bytes, last = hashlib.sha256(), 0, b""
         for chunk in store.chunks(payload.key):
             digest.update(chunk)
             size_bytes += len(chunk)
-            yield chunk
+            yield last
+            last = chunk
         if (digest.hexdigest(), size_bytes) != (payload.sha256, payload.size_bytes):
             raise ArchiveCorrupt(
                 f"{locate(store, payload.key)}: {size_bytes} bytes with SHA-256 {digest.hexdigest()}, "
                 f"where the manifest says {payload.size_bytes} with {payload.sha256}"
             )
+        # Only now: whoever stops at the last byte has passed the check too.
+        yield last
 
 
-def _keys_of(store: Store, template: Template, entity: Entity) -> Iterator[str]:
-    for entry in store.entries(f"meta/{template.folder_of(entity)}"):
-        folder, _, name = entry.key.removeprefix("meta/").rpartition("/")
-        if name.endswith(".json") and template.split(folder) is not None:
-            yield entry.key
+def _keys_of(
+    store: Store,
+    known: Sequence[Template],
+    entity: Entity,
+    since: datetime | None,
+    until: datetime | None,
+) -> list[str]:
+    """Keys of the manifests that may be asked for, each once, by what their folders say."""
+    first = f"{since.astimezone(UTC):%Y-%m-%d}" if since else ""
+    last = f"{until.astimezone(UTC):%Y-%m-%d}" if until else "~"
+    names = (encode(entity.source), encode(entity.name))
+    keys: dict[str, None] = {}
+    for template in known:
+        for entry in store.entries(f"meta/{template.folder_of(entity)}"):
+            folder = entry.key.removeprefix("meta/").rpartition("/")[0]
+            levels = template.split(folder)
+            if (
+                levels is not None
+                and (levels["source"], levels["entity"]) == names
+                and first <= levels["date"] <= last
+            ):
+                keys[entry.key] = None
+    return list(keys)
+
+
+def _rendered(template: Template, slot: Slot) -> str | None:
+    try:
+        return template.render(slot)
+    except UrlError:  # a slot that this template has no room for
+        return None
+
+
+def _template_at(store: Store, key: str) -> Template:
+    url = locate(store, key)
+    text = store.read(key).decode("utf-8", "replace")
+    if template_key(text) != key:
+        raise ArchiveCorrupt(f"{url}: not the URL template that it was named after; restore it")
+    try:
+        return Template.compile(text)
+    except UrlError as err:
+        raise ArchiveCorrupt(f"{url}: written by another release: {err}") from err

@@ -10,12 +10,11 @@ from typing import Literal
 from platform_ops.archive import read
 from platform_ops.archive.store import Store, locate
 from platform_ops.entity import Manifest, Payload
-from platform_ops.errors import ArchiveCorrupt, NotArchived
-from platform_ops.url_scheme import Template, manifest_key
+from platform_ops.errors import ArchiveError
 
 __all__ = ["Fault", "Verdict", "verify"]
 
-FaultKind = Literal["manifest", "place", "chain", "missing", "size", "digest"]
+FaultKind = Literal["manifest", "place", "chain", "missing", "size", "digest", "unreadable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,8 @@ class Fault:
     """One thing that is not as its manifest says.
 
     :param kind: ``manifest`` damaged or unreadable, ``place`` not where its slot belongs, ``chain``
-        broken, a payload ``missing``, of another ``size``, or with another ``digest``.
+        broken, a payload ``missing``, of another ``size``, with another ``digest``, or one that the
+        store does not give: ``unreadable``.
     :param url: What is wrong, exactly.
     """
 
@@ -56,11 +56,12 @@ def verify(store: Store, prefix: str = "", *, full: bool = True) -> Iterator[Ver
         url = locate(store, entry.key)
         try:
             manifest = Manifest.from_json(store.read(entry.key), url)
-        except ArchiveCorrupt as err:
+        except ArchiveError as err:
             chain = None
             yield Verdict(url, (Fault("manifest", url, str(err)),), 0)
             continue
-        faults = [*_place(url, entry.key, manifest)]
+        misplaced = read.misplaced(entry.key, manifest)
+        faults = [Fault("place", url, f"{url}: {misplaced}")] if misplaced else []
         faults += _chain(url, manifest, chain[1] if chain and chain[0] == folder else None)
         chain = (folder, manifest)
         hashed = 0
@@ -71,40 +72,35 @@ def verify(store: Store, prefix: str = "", *, full: bool = True) -> Iterator[Ver
         yield Verdict(url, tuple(faults), hashed)
 
 
-def _place(url: str, key: str, manifest: Manifest) -> Iterator[Fault]:
-    folder = Template.compile(manifest.template).render(manifest.slot)
-    expected = manifest_key(folder, manifest.revision)
-    if key != expected:
-        yield Fault("place", url, f"{url}: its slot and revision belong at {expected}")
-
-
 def _chain(url: str, manifest: Manifest, before: Manifest | None) -> Iterator[Fault]:
     if before is None:
-        if manifest.revision > 1:
-            yield Fault(
-                "chain", url, f"{url}: revision {manifest.revision - 1} is missing or damaged"
-            )
+        if manifest.previous_sha256 is not None:
+            message = f"{url}: the revision before {manifest.revision} is missing or damaged"
+            yield Fault("chain", url, message)
     elif manifest.previous_sha256 != read.manifest_digest(before):
         yield Fault("chain", url, f"{url}: does not continue revision {before.revision}")
 
 
 def _payload(store: Store, payload: Payload, full: bool) -> tuple[Fault | None, int]:
     url = locate(store, payload.key)
-    found = store.stat(payload.key)
-    if found is None:
-        return Fault("missing", url, f"{url}: missing"), 0
-    if found.size_bytes != payload.size_bytes:
-        message = f"{url}: {found.size_bytes} bytes, where {payload.size_bytes} were committed"
-        return Fault("size", url, message), 0
-    if not full:
-        return None, 0
-    digest = hashlib.sha256()
     try:
-        for chunk in store.chunks(payload.key):
-            digest.update(chunk)
-    except NotArchived:
-        return Fault("missing", url, f"{url}: missing"), 0
-    if digest.hexdigest() != payload.sha256:
-        message = f"{url}: SHA-256 {digest.hexdigest()}, where {payload.sha256} was committed"
-        return Fault("digest", url, message), found.size_bytes
-    return None, found.size_bytes
+        found = store.stat(payload.key)
+        if found is None:
+            return Fault("missing", url, f"{url}: missing"), 0
+        if found.size_bytes != payload.size_bytes:
+            message = f"{url}: {found.size_bytes} bytes, where {payload.size_bytes} were committed"
+            return Fault("size", url, message), 0
+        return _digest(store, payload, url) if full else (None, 0)
+    except ArchiveError as err:
+        return Fault("unreadable", url, str(err)), 0
+
+
+def _digest(store: Store, payload: Payload, url: str) -> tuple[Fault | None, int]:
+    digest, size_bytes = hashlib.sha256(), 0
+    for chunk in store.chunks(payload.key):
+        digest.update(chunk)
+        size_bytes += len(chunk)
+    if digest.hexdigest() == payload.sha256:
+        return None, size_bytes
+    message = f"{url}: SHA-256 {digest.hexdigest()}, where {payload.sha256} was committed"
+    return Fault("digest", url, message), size_bytes
