@@ -166,13 +166,17 @@ def test_cat_of_altered_bytes_fails(filled: Place, cli: Call) -> None:
     [
         (
             ["weather.forecast", "--time", "2024-04-01", "--map", "x"],
-            "error: weather.forecast 2024-04-01T00:00:00Z map=x: nothing is archived; it would be "
-            "below {root}/data/v1/weather/forecast/dt=2024-04-01/at=000000Z/map=x\n",
+            (
+                "error: weather.forecast 2024-04-01T00:00:00Z map=x: nothing is archived; it would be "
+                "below {root}/data/v1/weather/forecast/dt=2024-04-01/at=000000Z/map=x\n"
+            ),
         ),
         (
             ["weather.forecast", "--time", "2024-03-05", "--revision", "3"],
-            "error: weather.forecast 2024-03-05T00:00:00Z: nothing is archived as revision 3; it "
-            f"would be below {{root}}/data/{SLOT}\n",
+            (
+                "error: weather.forecast 2024-03-05T00:00:00Z: nothing is archived as revision 3; it "
+                f"would be below {{root}}/data/{SLOT}\n"
+            ),
         ),
         (
             ["weather.forecast", "--time", "2024-03-05", "--payload", "c.json"],
@@ -180,8 +184,10 @@ def test_cat_of_altered_bytes_fails(filled: Place, cli: Call) -> None:
         ),
         (
             [f"{{root}}/data/{SLOT}/000001-000000000000/a.json"],
-            f"error: {{root}}/data/{SLOT}/000001-000000000000/a.json: an orphan: "
-            f"{{root}}/meta/{SLOT}/000001.json does not commit it\n",
+            (
+                f"error: {{root}}/data/{SLOT}/000001-000000000000/a.json: an orphan: "
+                f"{{root}}/meta/{SLOT}/000001.json does not commit it\n"
+            ),
         ),
         (
             ["{root}/data/v1/weather/snow"],
@@ -189,8 +195,10 @@ def test_cat_of_altered_bytes_fails(filled: Place, cli: Call) -> None:
         ),
         (
             ["s3://elsewhere/data/v1/a"],
-            "error: s3://elsewhere/data/v1/a: give the URL of a manifest, a payload or a slot's "
-            "folder below {root}; for another archive set PLATFORM_OPS__ARCHIVE__ROOT\n",
+            (
+                "error: s3://elsewhere/data/v1/a: give the URL of a manifest, a payload or a slot's "
+                "folder below {root}; for another archive set PLATFORM_OPS__ARCHIVE__ROOT\n"
+            ),
         ),
     ],
 )

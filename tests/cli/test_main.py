@@ -30,7 +30,9 @@ def test_help_names_every_command_and_loads_none() -> None:
         "try: main(['--help'])\n"
         "finally: print(*(name for name in ('airflow', 'pydantic', 'rich', 'sphinx') if name in sys.modules))"
     )
-    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     *shown, loaded = result.stdout.splitlines()
     assert [line.split()[0] for line in shown[-3:]] == ["archive", "docs", "doctor"]
     assert loaded == ""
@@ -41,7 +43,8 @@ def test_the_archive_is_read_without_airflow(disk: Disk, site: Callable[[], Sett
     script = (
         "import sys\n"
         "from platform_ops.cli import main\n"
-        "for command in (['ls'], ['tree'], ['verify'], ['show', 'weather.forecast', '--time', '2024-03-05']):\n"
+        "show = ['show', 'weather.forecast', '--time', '2024-03-05']\n"
+        "for command in (['ls'], ['tree'], ['verify'], show):\n"
         "    try: main(['archive', *command])\n"
         "    except SystemExit as end: assert end.code == 0\n"
         "assert not any(name.partition('.')[0] == 'airflow' for name in sys.modules)\n"
@@ -51,11 +54,15 @@ def test_the_archive_is_read_without_airflow(disk: Disk, site: Callable[[], Sett
 
 def test_the_installed_program_verifies(disk: Disk, site: Callable[[], Settings]) -> None:
     commit(site())
-    clean = subprocess.run([PROGRAM, "archive", "verify"], capture_output=True, text=True, check=False)
+    clean = subprocess.run(
+        [PROGRAM, "archive", "verify"], capture_output=True, text=True, check=False
+    )
     assert (clean.returncode, clean.stderr) == (0, "")
     assert "1 manifest, 5 B of payloads hashed" in clean.stdout
     disk.remove(next(key for key in disk.objects() if key.startswith("data/")))
-    faulty = subprocess.run([PROGRAM, "archive", "verify"], capture_output=True, text=True, check=False)
+    faulty = subprocess.run(
+        [PROGRAM, "archive", "verify"], capture_output=True, text=True, check=False
+    )
     assert (faulty.returncode, faulty.stderr) == (1, "")
     assert faulty.stdout.startswith("missing  file:///")
 
@@ -85,7 +92,9 @@ def test_an_error_is_one_line_and_debug_shows_where_it_came_from(cli: Call) -> N
         cli("--debug", "archive", "ls", **wrong)
 
 
-def test_a_root_that_cannot_be_listed_is_an_error_without_traceback(cli: Call, tmp_path: Path) -> None:
+def test_a_root_that_cannot_be_listed_is_an_error_without_traceback(
+    cli: Call, tmp_path: Path
+) -> None:
     loop = tmp_path / "loop"
     loop.symlink_to(loop)
     result = cli("archive", "ls", PLATFORM_OPS__ARCHIVE__ROOT=f"file://{loop}")
@@ -117,7 +126,9 @@ def test_a_settings_file_that_is_not_there_is_named(cli: Call, tmp_path: Path) -
     result = cli("archive", "ls")
     assert result.exit_code == 2
     assert "/no/such.toml: no such file" in result.stderr
-    assert "'/no/such.toml' does not exist" in cli("--config", "/no/such.toml", "archive", "ls").stderr
+    assert (
+        "'/no/such.toml' does not exist" in cli("--config", "/no/such.toml", "archive", "ls").stderr
+    )
 
 
 @pytest.mark.parametrize("columns", [80, 120])
@@ -144,7 +155,9 @@ def on_terminal(columns: int, *arguments: str, plain: bool = True) -> str:
     """What a terminal of this width is sent."""
     ours, theirs = pty.openpty()
     ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")}
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")
+    }
     process = subprocess.Popen(
         [PROGRAM, *arguments], stdin=theirs, stdout=theirs, stderr=theirs,
         env={**environment, "TERM": "xterm-256color"},
