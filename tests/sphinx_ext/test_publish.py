@@ -407,6 +407,20 @@ def test_a_branch_keeps_what_others_put_there_and_gets_one_commit_each(tmp_path:
     assert _git(place, "rev-parse", "gh-pages:latest") == _git(place, "rev-parse", "gh-pages:2.0")
 
 
+def test_git_takes_its_settings_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = _in_git(tmp_path)
+    # As the workflow does, to hand over its token: another address for the one that is named.
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.{tmp_path}/.insteadOf")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "https://127.0.0.1:1/")
+
+    publish(site(tmp_path, "one"), "git+https://127.0.0.1:1/pages.git#gh-pages", "1.0")
+
+    assert place.follow("1.0/index.html") == "one"
+
+
 def test_a_branch_that_is_checked_out_is_refused(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "--quiet", "-b", "gh-pages", tmp_path / "work"], check=True)
 
