@@ -23,7 +23,7 @@ with DAG(
     catchup=True,
     default_args={"owner": "network-planning"},
     tags=["airports", "http", "mapped"],
-):
+) as dag:
     airports = ArchivingHttpOperator.partial(
         task_id="airports",
         entity="faa.airports",

@@ -21,7 +21,7 @@ with DAG(
     catchup=True,
     default_args={"owner": "weather-desk"},
     tags=["weather", "http"],
-):
+) as dag:
     observations = ArchivingHttpOperator(
         task_id="observations",
         entity="noaa.daily_weather",

@@ -22,7 +22,7 @@ with DAG(
     catchup=True,
     default_args={"owner": "weather-desk"},
     tags=["weather", "http", "paged"],
-):
+) as dag:
     readings = ArchivingHttpOperator(
         task_id="readings",
         entity="noaa.hourly_temperature",

@@ -20,7 +20,7 @@ with DAG(
     catchup=True,
     default_args={"owner": "weather-desk"},
     tags=["weather", "http", "retried"],
-):
+) as dag:
     ArchivingHttpOperator(
         task_id="readings",
         entity="noaa.station_readings",

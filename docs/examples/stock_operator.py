@@ -19,7 +19,7 @@ with DAG(
     catchup=True,
     default_args={"owner": "risk"},
     tags=["market", "http", "stock"],
-):
+) as dag:
     HttpOperator(
         task_id="volatility",
         http_conn_id="market_api",
