@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from airflow.sdk import Asset, BaseHook, BaseOperator, conf, get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
@@ -23,8 +23,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundExceptio
 from platform_ops import archive, metrics, settings
 from platform_ops.archive import Commit, Outcome, Session
 from platform_ops.entity import Entity, Manifest, Part, Payload, Reference, RunIdentity, Slot
-from platform_ops.errors import ConfigError, ConnectionMissing, PlatformError
-from platform_ops.runconf import Wish
+from platform_ops.errors import ConfigError, ConnectionMissing, PlatformError, UrlError
+from platform_ops.runconf import Wish, one_of
 from platform_ops.settings import Mode, OnExisting, Settings
 
 if TYPE_CHECKING:
@@ -161,9 +161,10 @@ def archive_session(
     :raises AirflowFailException: An error that a retry cannot cure; its cause is the error itself.
     :raises PlatformError: An error that a retry may cure.
     """
-    parsed = Entity.parse(entity)
+    parsed = _entity(entity)
     within = context or get_current_context()
     with _reported(parsed):
+        _require_known(mode, on_existing)
         site = site_settings()
         _require_declared(site, parsed)
         wish = Wish.of(within["dag_run"].conf, mode, site, parsed)
@@ -214,6 +215,7 @@ class ArchivingOperator(BaseOperator):
         on_existing: OnExisting | None = None,
         **kwargs: Any,  # Any: BaseOperator's own arguments
     ) -> None:
+        _require_known(mode, on_existing)
         super().__init__(**_with_outlet(entity, kwargs))
         self.entity = entity
         self.partition_key = partition_key
@@ -301,7 +303,8 @@ def _measure(entity: Entity, commit: Commit, duration_ms: float) -> None:
     metrics.emit(metrics.ENTITIES, 1, entity)
     metrics.emit(metrics.PARTS, len(manifest.payloads), entity)
     metrics.emit(metrics.BYTES, manifest.size_bytes, entity)
-    metrics.emit(metrics.DURATION, duration_ms, entity)
+    if commit.outcome is not Outcome.ADOPTED:
+        metrics.emit(metrics.DURATION, duration_ms, entity)
     if manifest.rows is not None:
         metrics.emit(metrics.ROWS, manifest.rows, entity)
     if commit.outcome is Outcome.UNCHANGED:
@@ -320,6 +323,20 @@ def _reported(entity: Entity) -> Iterator[None]:
         if isinstance(err, PlatformError) and not err.retryable:
             raise AirflowFailException(f"{type(err).__name__}: {err}") from err
         raise
+
+
+def _entity(text: str | Entity) -> Entity:
+    try:
+        return Entity.parse(text)
+    except UrlError as err:
+        raise AirflowFailException(f"UrlError: {err}") from err
+
+
+def _require_known(mode: Mode | None, on_existing: OnExisting | None) -> None:
+    given = {"mode": (mode, Mode), "on_existing": (on_existing, OnExisting)}
+    for name, (value, choices) in given.items():
+        if value is not None and value not in get_args(choices):
+            raise ConfigError(f"{name}={value!r} does not exist; right are: {one_of(choices)}")
 
 
 def _require_declared(site: Settings, entity: Entity) -> None:

@@ -8,9 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
-__all__ = ["ALLOWED_HEADERS", "REDACTED", "safe_headers", "safe_url"]
+__all__ = [
+    "ALLOWED_HEADERS",
+    "REDACTED",
+    "is_secret_name",
+    "safe_headers",
+    "safe_url",
+]
 
 REDACTED: Final = "REDACTED"
 
@@ -38,9 +44,10 @@ ALLOWED_HEADERS: Final = frozenset(
 """Headers of an answer that a manifest may hold; every other one stays out, whatever it is called."""
 
 _SECRET_NAME: Final = re.compile(
-    r"(?i)(^|[-_.])(access[-_]?key|api[-_]?key|apikey|auth|authorization|code|credential|jwt|key|pass|"
-    r"passwd|password|pwd|secret|session|sig|sign|signature|token|ticket)([-_.]|$)|token|secret|password"
+    r"(?i)(^|[-_.])(app[-_]?id|auth|code|cookie|jwt|key|pass|pwd|session|sid|sig|sign|ticket)([-_.]|$)|"
+    r"access[-_]?key|api[-_]?key|authorization|credential|passw|secret|signature|token"
 )
+_PARAMETER: Final = re.compile(r"(?P<name>[^&;=]+)=(?P<value>[^&;]*)")
 _LINK_URL: Final = re.compile(r"<([^>]*)>")
 
 
@@ -59,9 +66,19 @@ def safe_url(url: str) -> str:
 
     Signed URLs of S3, GCS and Azure lose their signatures this way.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(no URL)"
     host = parts.netloc.rpartition("@")[2]
-    pairs = parse_qsl(parts.query, keep_blank_values=True)
-    kept = [(name, REDACTED if _SECRET_NAME.search(name) else value) for name, value in pairs]
-    query = urlencode(kept, quote_via=quote) if kept != pairs else parts.query
-    return urlunsplit((parts.scheme, host, parts.path, query, ""))
+    return urlunsplit((parts.scheme, host, parts.path, _PARAMETER.sub(_kept, parts.query), ""))
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a header or parameter of this name is likely to hold a secret."""
+    return _SECRET_NAME.search(name) is not None
+
+
+def _kept(parameter: re.Match[str]) -> str:
+    secret = parameter["value"] and is_secret_name(unquote_plus(parameter["name"]))
+    return f"{parameter['name']}={REDACTED}" if secret else parameter[0]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from platform_ops.entity import Entity, Slot
 from platform_ops.errors import ConfigError
 from platform_ops.settings import Mode, Settings
 
-__all__ = ["CONF_KEY", "Wish"]
+__all__ = ["CONF_KEY", "Wish", "one_of"]
 
 CONF_KEY: Final = "platform_ops"
 """Key of the run's conf under which the platform is asked."""
@@ -50,12 +50,14 @@ class Wish:
         asked = (conf or {}).get(CONF_KEY) or {}
         if not isinstance(asked, Mapping) or not set(asked) <= {"replay", "mode"}:
             raise _wrong_conf("holds 'replay' or 'mode'", asked)
-        if replay := asked.get("replay"):
+        replay = asked.get("replay")
+        # An empty table asks for a replay too: whoever writes it must not meet the source.
+        if replay is not None and replay is not False:
             return cls._replay(replay)
         declared = site.declared(entity)
         chosen = asked.get("mode") or mode or (declared.mode if declared else "auto")
-        if chosen not in ("auto", "refetch", "replay"):
-            raise _wrong_conf("'mode' is 'auto', 'refetch' or 'replay'", asked)
+        if chosen not in get_args(Mode):
+            raise _wrong_conf(f"'mode' is {one_of(Mode)}", asked)
         return cls(chosen)
 
     @classmethod
@@ -64,15 +66,17 @@ class Wish:
         known = {"revision", "as_of", "time", "emit"}
         if not isinstance(options, Mapping) or not set(options) <= known:
             raise _wrong_conf(f"'replay' is true, or holds {', '.join(sorted(known))}", asked)
-        revision = options.get("revision")
-        if revision is not None and (not isinstance(revision, int) or revision < 1):
+        revision, emit = options.get("revision"), options.get("emit", False)
+        if revision is not None and (type(revision) is not int or revision < 1):
             raise _wrong_conf("'revision' is a number from 1", asked)
+        if not isinstance(emit, bool):
+            raise _wrong_conf("'emit' is true or false", asked)
         return cls(
             "replay",
             revision,
             _moment(options.get("as_of"), asked),
             _moment(options.get("time"), asked),
-            options.get("emit") is True,
+            emit,
         )
 
     def slot(self, own: Slot) -> Slot:
@@ -80,6 +84,11 @@ class Wish:
         if self.time_utc is None:
             return own
         return Slot(own.entity, self.time_utc, own.partition_key, own.map_key, own.team)
+
+
+def one_of(choices: object) -> str:
+    """The values of a ``Literal``, for a message."""
+    return ", ".join(repr(each) for each in get_args(choices))
 
 
 def _wrong_conf(right: str, asked: object) -> ConfigError:

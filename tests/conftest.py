@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +12,17 @@ import pytest
 from platform_ops.archive import store
 from tests.fakes.s3 import S3Server
 from tests.fakes.s3 import s3_server as serve_s3
+from tests.fakes.statsd import Listener, listener
+from tests.fakes.wire import Wire, wire
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give Airflow a home of its own before anything imports it."""
+    home = tempfile.mkdtemp(prefix="airflow-home-")
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    for name in [name for name in os.environ if name.startswith("AIRFLOW")]:
+        del os.environ[name]
+    os.environ |= {"AIRFLOW_HOME": home, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
 
 
 @pytest.fixture(autouse=True)
@@ -36,3 +49,30 @@ def s3_bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in s3_server.environment().items():
         monkeypatch.setenv(name, value)
     return s3_server.new_bucket()
+
+
+@pytest.fixture
+def server() -> Iterator[Wire]:
+    """An HTTP server that does what the test's script says."""
+    with wire() as running:
+        yield running
+
+
+@pytest.fixture
+def statsd() -> Iterator[Listener]:
+    """The far end of Airflow's own metrics, sent by its real client, with tags."""
+    from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
+    from airflow.sdk._shared.observability.metrics.statsd_logger import SafeStatsdLogger
+    from airflow.sdk.observability import stats
+    from statsd import StatsClient  # type: ignore[import-untyped]  # it has none
+
+    with listener() as end:
+        client = StatsClient("127.0.0.1", end.port, prefix="airflow")
+        backend = SafeStatsdLogger(client, influxdb_tags_enabled=True, statsd_influxdb_enabled=True)
+        stats.initialize(  # Airflow's own classes do not fit its own protocol
+            factory=lambda: backend,  # type: ignore[arg-type,return-value]  # see above
+            export_legacy_names=False,
+        )
+        yield end
+        stats.initialize(factory=NoStatsLogger, export_legacy_names=False)
+        client.close()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import count
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import tenacity
@@ -26,9 +26,11 @@ __all__ = [
     "cause",
     "check_status",
     "fingerprint",
+    "joined",
     "keep_credentials",
     "name",
     "part_of",
+    "prepared",
     "raw_answer",
     "same_origin",
 ]
@@ -44,6 +46,8 @@ _SUFFIXES: Final = {
     "application/jsonl": ".jsonl",
     "text/xml": ".xml",
 }
+_TYPES: Final = mimetypes.MimeTypes()
+"""Python's own table: the machine's files would name one payload differently on each worker."""
 _CODEC_SUFFIXES: Final = {"gzip": ".gz", "br": ".br", "zstd": ".zst", "deflate": ".zz"}
 _ADVICE: Final = {
     401: "check the connection's login, password or token",
@@ -119,12 +123,11 @@ class Delivery:
         request = self._request.copy()
         request.headers.update({"Range": f"bytes={received}-", "If-Range": validator})
         response = self._retried(request)
-        expected = f"bytes {received}-"
-        if response.status_code != 206 or not response.headers.get("content-range", "").startswith(
-            expected
-        ):
+        if not _continues(response, received, validator):
             response.close()
-            raise SourceUnavailable(f"{name(self._request)}: changed while it was read") from err
+            raise SourceUnavailable(
+                f"{name(self._request)}: changed while it was read; nothing of it was kept"
+            ) from err
         metrics.emit(metrics.RETRIES, 1, self._entity)
         return response
 
@@ -143,6 +146,42 @@ class Delivery:
             f"{name(self._request)}: broke off after {received} of {announced} bytes "
             f"({cause(err)}); nothing of it was kept"
         )
+
+
+def _continues(response: requests.Response, received: int, validator: str) -> bool:
+    """Whether the answer is the rest of the same bytes: some servers ignore ``If-Range``."""
+    headers = response.headers
+    return (
+        response.status_code == 206
+        and headers.get("content-range", "").startswith(f"bytes {received}-")
+        and headers.get("etag", validator) == validator
+    )
+
+
+def prepared(session: requests.Session, request: requests.Request) -> requests.PreparedRequest:
+    """The request as it will be sent.
+
+    :raises SourceRejected: Its URL, a header or the body cannot be sent.
+    """
+    try:
+        return session.prepare_request(request)
+    except (requests.RequestException, ValueError, TypeError) as err:
+        # Not from err: its text may quote a header or the URL, with every secret.
+        raise SourceRejected(
+            f"{request.method} {safe_url(str(request.url))}: cannot be sent "
+            f"({type(err).__name__}); check host, endpoint, headers and body"
+        ) from None
+
+
+def joined(base: str, target: str) -> str:
+    """The absolute URL of a link.
+
+    :raises SourceRejected: The link is no URL.
+    """
+    try:
+        return urljoin(base, target)
+    except ValueError:
+        raise SourceRejected(f"{safe_url(base)}: the link to the next page is no URL") from None
 
 
 def raw_answer(body: bytes, headers: Mapping[str, str], status: int) -> urllib3.HTTPResponse:
@@ -207,7 +246,6 @@ def part_of(
     :param body: The bytes as they came.
     """
     headers = response.headers
-    length = headers.get("content-length")
     return Part(
         name=stem + _suffix(headers),
         body=body,
@@ -221,13 +259,21 @@ def part_of(
         ),
         media_type=headers.get("content-type", "application/octet-stream"),
         codec=headers.get("content-encoding"),
-        size_bytes=int(length) if length and length.isdigit() else None,
+        size_bytes=_announced(request, response),
     )
+
+
+def _announced(request: requests.PreparedRequest, response: requests.Response) -> int | None:
+    # These answers have no body, whatever length they name (RFC 9110, section 8.6).
+    if request.method == "HEAD" or response.status_code in (204, 304):
+        return None
+    length = response.headers.get("content-length", "")
+    return int(length) if length.isdigit() else None
 
 
 def _suffix(headers: Mapping[str, str]) -> str:
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    suffix = _SUFFIXES.get(media_type) or mimetypes.guess_extension(media_type) or ".bin"
+    suffix = _SUFFIXES.get(media_type) or _TYPES.guess_extension(media_type) or ".bin"
     return suffix + _CODEC_SUFFIXES.get(headers.get("content-encoding", ""), "")
 
 

@@ -6,23 +6,24 @@ of an HTTP connection holds here too (ADR 0005).
 
 from __future__ import annotations
 
+import http.client
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
-from urllib.parse import urljoin
 
 import requests
 import urllib3
 from airflow.providers.http.hooks.http import HttpHook
 from airflow.sdk import get_current_context
+from airflow.sdk.log import mask_secret
 
 from platform_ops import archive
 from platform_ops.entity import Entity, Part
 from platform_ops.errors import SourceRejected, SourceTruncated, SourceUnavailable
 from platform_ops.ingest import ArchivingOperator, Capture, archive_session, connection, slot_of
-from platform_ops.redaction import safe_url
+from platform_ops.redaction import is_secret_name, safe_url
 from platform_ops.sources import exchange
 from platform_ops.sources.exchange import Delivery
 from platform_ops.sources.paging import JsonLink, LinkHeader, Page, Pagination
@@ -147,11 +148,15 @@ class ArchivingHttpHook(HttpHook):
                 **settings,
             )
         except requests.TooManyRedirects as err:
-            raise SourceRejected(f"{exchange.name(request)}: redirects without end") from err
+            limit = session.max_redirects
+            raise SourceRejected(
+                f"{exchange.name(request)}: more than {limit} redirects; they may go in a circle"
+            ) from err
+        # Not from err: its text holds the URL with every secret, and Airflow logs the whole chain.
         except (requests.ConnectionError, requests.Timeout) as err:
-            raise SourceUnavailable(f"{exchange.name(request)}: {exchange.cause(err)}") from err
-        except requests.RequestException as err:
-            raise SourceRejected(f"{exchange.name(request)}: {type(err).__name__}") from err
+            raise SourceUnavailable(f"{exchange.name(request)}: {exchange.cause(err)}") from None
+        except (requests.RequestException, ValueError) as err:
+            raise SourceRejected(f"{exchange.name(request)}: {type(err).__name__}") from None
 
 
 class ArchivingHttpOperator(ArchivingOperator):
@@ -214,6 +219,20 @@ class ArchivingHttpOperator(ArchivingOperator):
         self.pagination = pagination
         self.attempts = attempts
 
+    def render_template_fields(
+        self,
+        context: Context,
+        jinja_env: Any = None,  # Any: Jinja's environment, as in BaseOperator
+    ) -> None:
+        """As in Airflow, and hide headers with secrets before the UI shows them.
+
+        Airflow hides by name too, but knows parameters better than headers: ``X-API-Key`` it shows.
+        """
+        super().render_template_fields(context, jinja_env)
+        for header, value in (self.headers or {}).items():
+            if is_secret_name(header):
+                mask_secret(value)
+
     def fetch(self, context: Context) -> Iterator[Part]:  # noqa: ARG002  # the base class's signature
         """One part for each page."""
         hook = ArchivingHttpHook(self.method, self.http_conn_id)
@@ -226,7 +245,7 @@ class ArchivingHttpOperator(ArchivingOperator):
                 data=self.data,
                 json=self.json,
             )
-            request = session.prepare_request(first)
+            request = exchange.prepared(session, first)
             for number, page in enumerate(self._pages(hook, session, request), start=1):
                 yield page.part(f"page-{number:06d}" if self.pagination else "response")
 
@@ -247,20 +266,33 @@ class ArchivingHttpOperator(ArchivingOperator):
             target = self.pagination.next_url(delivery.page) if self.pagination else None
             if target is None:
                 return
-            url = urljoin(delivery.page.url, target)
-            if not exchange.same_origin(url, request.url):
+            request = self._next(session, request, delivery.page.url, target)
+            if request.url in seen:
                 raise SourceRejected(
-                    f"{exchange.name(request)}: the next page is on another host, {safe_url(url)}; "
-                    "credentials do not follow there, so give it a connection of its own"
+                    f"{exchange.name(request)}: the pages repeat; this one came before"
                 )
-            if url in seen:
-                raise SourceRejected(f"{safe_url(url)}: the pages repeat; this one came before")
-            request = session.prepare_request(requests.Request("GET", url))
+
+    def _next(
+        self,
+        session: requests.Session,
+        before: requests.PreparedRequest,
+        base: str,
+        target: str,
+    ) -> requests.PreparedRequest:
+        link = requests.Request("GET", exchange.joined(base, target))
+        request = exchange.prepared(session, link)
+        if not exchange.same_origin(request.url, before.url):
+            raise SourceRejected(
+                f"{exchange.name(before)}: the next page is on another host, "
+                f"{safe_url(str(request.url))}; credentials do not follow there, so give it a "
+                "connection of its own"
+            )
+        return request
 
 
 @dataclass(slots=True)
 class _Calls:
-    """What one try of a task with a stock operator has asked for so far."""
+    """What one try of a task with a stock operator has been answered so far."""
 
     owner: tuple[object, int]
     seen: Counter[str] = field(default_factory=Counter)
@@ -281,17 +313,18 @@ def _archived_call(
     if _calls.owner != owner:
         _calls = _Calls(owner)
     fingerprint = exchange.fingerprint(request)
-    _calls.seen[fingerprint] += 1
     # A stock operator calls once a page, and its hook never learns that the task has ended: so each
-    # call is a slot, told apart by what was asked, and by how often it was asked before.
+    # call is a slot, told apart by what was asked, and by how often it was answered before.
     own_key = slot_of(context, entity).map_key
-    keys = [own_key, fingerprint[:16], str(_calls.seen[fingerprint])]
+    keys = [own_key, fingerprint[:16], str(_calls.seen[fingerprint] + 1)]
     map_key = ".".join(key for key in keys if key is not None)
     with archive_session(entity, map_key=map_key, context=context) as capture:
         response = _fetched(capture, request, ask()) if capture.pending else None
+    _calls.seen[fingerprint] += 1
     _calls.references.append(capture.reference.to_dict())
     context["ti"].xcom_push("archive", list(_calls.references))
-    return response or _answer_from(capture, request)
+    # Not `or`: an answer of 400 and more is false.
+    return _answer_from(capture, request) if response is None else response
 
 
 def _fetched(
@@ -313,6 +346,7 @@ def _answer_from(capture: Capture, request: requests.PreparedRequest) -> request
     origin = capture.manifest.payloads[0].origin
     response = requests.Response()
     response.status_code = origin.status or 200
+    response.reason = http.client.responses.get(response.status_code, "")
     response.headers.update(origin.headers)
     response.url, response.request = str(request.url), request
     response.encoding = requests.utils.get_encoding_from_headers(response.headers)

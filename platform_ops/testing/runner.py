@@ -6,9 +6,11 @@ supervisor is answered from memory.
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -23,14 +25,14 @@ from airflow.sdk.api.datamodels._generated import (
 )
 from airflow.sdk.definitions.dag import DAG
 from airflow.sdk.definitions.mappedoperator import MappedOperator
-from airflow.sdk.exceptions import ErrorType
+from airflow.sdk.definitions.xcom_arg import XComArg, get_task_map_length
 from airflow.sdk.execution_time import comms, task_runner
+
+from platform_ops.testing.supervisor import Supervisor
 
 __all__ = ["DagResult", "Supervisor", "TaskResult", "run_dag", "run_task"]
 
 RETURN: Final = "return_value"
-
-XComKey = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,10 @@ class TaskResult:
 
     :param state: ``success``, ``failed``, ``up_for_retry``, ``skipped``, ``deferred`` …
     :param xcom: What it returned, as XCom holds it; None where it returned nothing.
-    :param error: What it raised, if it did.
+    :param error: What it raised, if it failed; ``raise ran.error`` shows where.
     :param asset_events: Extra of each asset event, by the asset's name.
     :param asset_names: Names of the assets that Airflow announces.
+    :param rendered: Its templated fields, as Airflow's UI shows them.
     """
 
     task_id: str
@@ -51,6 +54,7 @@ class TaskResult:
     error: BaseException | None
     asset_events: Mapping[str, Mapping[str, Any]]  # Any: JSON values
     asset_names: tuple[str, ...]
+    rendered: Mapping[str, Any]  # Any: JSON values
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,71 +70,19 @@ class DagResult:
         return "success" if good else "failed"
 
     def __getitem__(self, task_id: str) -> TaskResult:
-        """The result of a task that is not mapped, or of its first mapped instance."""
-        return next(task for task in self.tasks if task.task_id == task_id)
+        """The result of a task that is not mapped, or of its first mapped instance.
+
+        :raises KeyError: It did not run, for instance since a task before it failed.
+        """
+        for task in self.tasks:
+            if task.task_id == task_id:
+                return task
+        ran = ", ".join(f"{task.task_id} ({task.state})" for task in self.tasks)
+        raise KeyError(f"task {task_id!r} did not run; these did: {ran or 'none'}")
 
     def mapped(self, task_id: str) -> list[TaskResult]:
         """The results of all instances of a mapped task."""
         return [task for task in self.tasks if task.task_id == task_id]
-
-
-@dataclass(slots=True)
-class Supervisor:
-    """Answers a task from memory; XComs of one run are shared by its tasks.
-
-    :param xcoms: Values by task id, key and map index.
-    """
-
-    xcoms: dict[XComKey, Any] = field(default_factory=dict)  # Any: JSON values
-    state_store: dict[str, Any] = field(default_factory=dict)  # Any: JSON values
-    sent: list[Any] = field(default_factory=list)  # Any: Airflow's union of messages
-
-    def send(self, msg: Any) -> Any:  # noqa: C901, PLR0911  # Any: Airflow's union, a case for each
-        """Answer one message, as the real supervisor would."""
-        self.sent.append(msg)
-        match msg:
-            case comms.SetXCom():
-                self.xcoms[msg.task_id, msg.key, _index(msg.map_index)] = msg.value
-                return None
-            case comms.GetXCom():
-                value = self.xcoms.get((msg.task_id, msg.key, _index(msg.map_index)))
-                return comms.XComResult(key=msg.key, value=value)
-            case comms.GetXComCount():
-                return comms.XComCountResponse(len=len(self.values(msg.task_id, msg.key)))
-            case comms.GetXComSequenceItem():
-                values = self.values(msg.task_id, msg.key)
-                if msg.offset >= len(values):
-                    return comms.ErrorResponse(error=ErrorType.XCOM_NOT_FOUND)
-                return comms.XComSequenceIndexResult(root=values[msg.offset])
-            case comms.GetXComSequenceSlice():
-                chosen = slice(msg.start, msg.stop, msg.step)
-                return comms.XComSequenceSliceResult(root=self.values(msg.task_id, msg.key)[chosen])
-            case comms.ValidateInletsAndOutlets():
-                return comms.InactiveAssetsResult(inactive_assets=[])
-            case comms.GetConnection():
-                return comms.ErrorResponse(error=ErrorType.CONNECTION_NOT_FOUND)
-            case comms.GetVariable():
-                return comms.ErrorResponse(error=ErrorType.VARIABLE_NOT_FOUND)
-            case comms.GetTaskStateStore():
-                if msg.key not in self.state_store:
-                    return comms.ErrorResponse(error=ErrorType.TASK_STORE_NOT_FOUND)
-                return comms.TaskStateStoreResult(value=self.state_store[msg.key])
-            case comms.SetTaskStateStore():
-                self.state_store[msg.key] = msg.value
-        return comms.OKResponse(ok=True)
-
-    async def asend(self, msg: Any) -> Any:  # Any: Airflow's union of messages
-        """As :meth:`send`, for a task that runs in an event loop."""
-        return self.send(msg)
-
-    def values(self, task_id: str, key: str) -> list[Any]:  # Any: JSON values
-        """Values of a task's XCom, by map index."""
-        found = [
-            (index, value)
-            for (task, name, index), value in self.xcoms.items()
-            if (task, name) == (task_id, key)
-        ]
-        return [value for _, value in sorted(found, key=lambda pair: pair[0])]
 
 
 def run_task(
@@ -151,8 +103,12 @@ def run_task(
     :param task: A task of a DAG.
     :param at: Start of the data interval, as ISO date or datetime; UTC where it has no zone.
     :param interval: Length of the data interval.
+    :param run_id: The run's; one made of ``at`` where unset, so that equal times are one run.
     :param conf: The run's conf, for instance ``{"platform_ops": {"replay": True}}``.
+    :param map_index: Which instance of a mapped task.
+    :param try_number: Which try of this task instance, from 1.
     :param max_tries: Airflow raises it when a task is cleared; the task's retries where unset.
+    :param partition_key: The run's.
     :param supervisor: One that holds the XComs of tasks that ran before.
     """
     start = _utc(at)
@@ -171,7 +127,7 @@ def run_task(
         consumed_asset_events=[],
         partition_key=partition_key,
     )
-    tries = _retries(task) if max_tries is None else max_tries
+    tries = int(task.retries or 0) if max_tries is None else max_tries
     with _supervised(supervisor or Supervisor()) as office:
         return _run(task, run, map_index, try_number, tries, office)
 
@@ -185,19 +141,26 @@ def run_dag(
 ) -> DagResult:
     """Run every task of a DAG once, in order, mapped ones for each element.
 
-    Tasks after a failure do not run. Trigger rules, branches and retries are the scheduler's, and not
-    played here.
+    A task runs where all before it succeeded. Trigger rules, branches and retries are the scheduler's,
+    and not played here.
+
+    :param at: As in :func:`run_task`, and so is every further argument.
+    :raises NotImplementedError: The DAG has a mapped task group.
     """
     office = Supervisor()
     results: list[TaskResult] = []
-    failed: set[str] = set()
+    ended: set[str] = set()
     for task in dag.topological_sort():  # type: ignore[no-untyped-call]  # Airflow's is untyped
-        if failed & task.get_flat_relative_ids(upstream=True):
+        if next(task.iter_mapped_task_groups(), None) is not None:
+            raise NotImplementedError(
+                f"{task.task_id}: run_dag knows no mapped task groups; give run_task its map_index"
+            )
+        if ended & task.get_flat_relative_ids(upstream=True):
             continue
         for index in _map_indexes(task, office):
             result = run_task(task, at=at, conf=conf, map_index=index, supervisor=office, **run)
             results.append(result)
-            failed |= {task.task_id} if result.state not in ("success", "skipped") else set()
+            ended |= {task.task_id} if result.state != "success" else set()
     return DagResult(tuple(results))
 
 
@@ -229,6 +192,7 @@ def _run(
     log = structlog.get_logger("task")
     state, message, error = task_runner.run(instance, instance.get_template_context(), log)
     announced = message if isinstance(message, comms.SucceedTask) else None
+    rendered = office.told(comms.SetRenderedFields)
     return TaskResult(
         task_id=task.task_id,
         map_index=map_index,
@@ -239,20 +203,30 @@ def _run(
         asset_names=tuple(each.name or "" for each in announced.task_outlets or [])
         if announced
         else (),
+        rendered=rendered.rendered_fields if rendered else {},
     )
 
 
 @contextmanager
 def _supervised(office: Supervisor) -> Iterator[Supervisor]:
-    before = getattr(task_runner, "SUPERVISOR_COMMS", None)
+    """Put the supervisor in its place, and afterwards the process as it was before.
+
+    Airflow's task runner owns its process: it takes SIGTERM, and exports the context as variables.
+    """
+    comms_before = getattr(task_runner, "SUPERVISOR_COMMS", None)
+    handler, environment = signal.getsignal(signal.SIGTERM), dict(os.environ)
     task_runner.SUPERVISOR_COMMS = office  # type: ignore[assignment]  # speaks the same messages
     try:
         yield office
     finally:
-        if before is None:
+        signal.signal(signal.SIGTERM, handler)
+        for name in [name for name in os.environ if name.startswith("AIRFLOW_CTX_")]:
+            if name not in environment:
+                del os.environ[name]
+        if comms_before is None:
             del task_runner.SUPERVISOR_COMMS
         else:
-            task_runner.SUPERVISOR_COMMS = before
+            task_runner.SUPERVISOR_COMMS = comms_before
 
 
 def _events(sent: Iterable[Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:  # Any: JSON values
@@ -272,20 +246,17 @@ def _map_indexes(task: Any, office: Supervisor) -> Iterable[int]:  # Any: an ope
 
 
 def _length(column: Any, office: Supervisor) -> int:  # Any: a literal or an XComArg
-    if hasattr(column, "operator"):
-        source = column.operator
-        if isinstance(source, MappedOperator):
-            return len(office.values(source.task_id, column.key))
-        return len(office.xcoms[source.task_id, column.key, -1])
-    return len(column)
-
-
-def _retries(task: Any) -> int:  # Any: an operator of either kind
-    return int(task.retries or 0)
-
-
-def _index(map_index: int | None) -> int:
-    return -1 if map_index is None else map_index
+    if not isinstance(column, XComArg):
+        return len(column)
+    references = list(column.iter_references())
+    if len(references) != 1:
+        raise NotImplementedError("run_dag maps over the XCom of one task, not zip() or concat()")
+    ((source, key),) = references
+    if isinstance(source, MappedOperator):
+        pushed = office.values(source.task_id, key)
+    else:
+        pushed = office.xcoms[source.task_id, key, -1]
+    return get_task_map_length(column, pushed, {}) or 0
 
 
 def _utc(at: str | datetime) -> datetime:

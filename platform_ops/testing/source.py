@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -19,7 +19,11 @@ __all__ = ["RecordedSource", "SourceRequest"]
 
 @dataclass(frozen=True, slots=True)
 class SourceRequest:
-    """One request that the source received."""
+    """One request that the source received.
+
+    :param path: Path and query, as they came.
+    :param headers: Names in lower case.
+    """
 
     method: str
     path: str
@@ -78,20 +82,35 @@ class RecordedSource:
         """Record an answer.
 
         :param path: Path and query; answers of one path are given in the order of their recording.
-        :param times: How often it is given before the next one; the last one for ever.
+            A path that nothing is recorded for gets a 404.
+        :param media_type: The answer's ``Content-Type``.
+        :param headers: Further headers of the answer.
+        :param times: How often it is given before the next one, once where unset; the last one for
+            ever.
         """
         self._answers.setdefault(path, []).append(
             _Answer(body, media_type, status, headers or {}, times)
         )
 
-    def connect(self, conn_id: str, *, password: str = "", **extra: str) -> None:
-        """Make the source known to Airflow, for this test, as a connection of type ``archiving_http``."""
+    def connect(
+        self,
+        conn_id: str,
+        *,
+        login: str = "test",
+        password: str = "",
+        **extra: Any,  # Any: JSON values
+    ) -> None:
+        """Make the source known to Airflow, for this test, as a connection of type ``archiving_http``.
+
+        :param login: User of HTTP basic authentication, where there is a password.
+        :param extra: The connection's extra: the entity, default headers, ``timeout`` and the like.
+        """
         parts = urlsplit(self.url)
         plain = {
             "conn_type": "archiving_http",
             "host": parts.hostname,
             "port": parts.port,
-            "login": "test" if password else None,
+            "login": login if password else None,
             "password": password or None,
             "extra": extra,
         }
@@ -127,9 +146,10 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in answer.headers.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(answer.body)
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
 
-    do_GET = do_POST = do_PUT = do_HEAD = _serve  # noqa: N815  # names that http.server looks for
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve  # noqa: N815  # names that http.server looks for
 
     def log_message(self, *_: object) -> None:
         """Nothing: the requests are kept instead."""
