@@ -125,11 +125,15 @@ class DiskStore:
         """
         if folder in self._durable and folder.is_dir():
             return
-        if not folder.is_dir() or (folder != self.folder and folder.is_relative_to(self.folder)):
+        if folder != self.folder and folder.is_relative_to(self.folder):
             self._make_folders(folder.parent)
             with suppress(FileExistsError):
                 folder.mkdir()
             _sync_folder(folder.parent)
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            with suppress(PermissionError):  # the folder above the root may be another user's
+                _sync_folder(folder.parent)
         self._durable.add(folder)
 
 
