@@ -11,7 +11,7 @@ __all__ = ["RULES"]
 NO_SETTINGS: Final = Rule(
     "PD101",
     "No platform.toml",
-    "The defaults hold: the archive is a folder on this machine, and no entity has an owner.",
+    "The defaults hold where the environment sets nothing else, and no entity has an owner.",
     Severity.NOTE,
 )
 SETTINGS_MISSING: Final = Rule(
