@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
@@ -25,6 +27,12 @@ __all__ = ["DiskStore"]
 
 TEMP = ".tmp"
 """Folder of unfinished files below the root: one filesystem, so that a link can publish them."""
+
+BATCH_BYTES = 1 << 20
+BATCHES_AHEAD = 8
+"""Pieces that may wait for the disk: what bounds the memory, at 1 MiB each."""
+BATCHES_BETWEEN_SYNCS = 64
+"""Pieces after which the disk is told to start: the last sync then has little left to wait for."""
 
 _PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EAGAIN, errno.ENFILE, errno.EMFILE}
 
@@ -142,16 +150,46 @@ class _Occupied(Exception):
 
 
 def _fill(descriptor: int, path: Path, chunks: Iterable[bytes]) -> None:
-    """Write every chunk and make them durable; errors of the source pass through unchanged."""
+    """Write every chunk and make them durable; errors of the source pass through unchanged.
+
+    The disk works in a thread of its own, so that the source is read and hashed meanwhile.
+    """
+    waiting: deque[Future[None]] = deque()
     try:
-        for chunk in chunks:
-            with _storage_errors(path):
-                _write_all(descriptor, chunk)
+        with ThreadPoolExecutor(1, "archive-disk") as disk:
+            for number, batch in enumerate(_batches(chunks), start=1):
+                waiting.append(disk.submit(_write_all, descriptor, batch))
+                if number % BATCHES_BETWEEN_SYNCS == 0:
+                    waiting.append(disk.submit(os.fdatasync, descriptor))
+                if len(waiting) > BATCHES_AHEAD:
+                    _settle(waiting.popleft(), path)
+        for each in waiting:
+            _settle(each, path)
         with _storage_errors(path):
             os.fsync(descriptor)
     finally:
         with _storage_errors(path):
             os.close(descriptor)
+
+
+def _settle(written: Future[None], path: Path) -> None:
+    with _storage_errors(path):
+        written.result()
+
+
+def _batches(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in pieces of 1 MiB or more, the last one aside; none is worth a thread alone."""
+    small = bytearray()
+    for chunk in chunks:
+        if not small and len(chunk) >= BATCH_BYTES:
+            yield chunk
+            continue
+        small += chunk
+        if len(small) >= BATCH_BYTES:
+            yield bytes(small)
+            small.clear()
+    if small:
+        yield bytes(small)
 
 
 def _link(temp: Path, path: Path) -> None:
