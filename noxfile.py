@@ -225,25 +225,26 @@ def build(session: nox.Session) -> None:
 @nox.session
 def wheel(session: nox.Session) -> None:
     """Test the built wheel in an environment that does not see the checkout."""
-    folder = Path(session.create_tmp()).resolve()
-    shutil.rmtree(folder / "dist", ignore_errors=True)
-    build_command = ("uv", "build", "--wheel", "--build-constraints", "constraints.txt")
-    session.run(*build_command, "--out-dir", str(folder / "dist"))
-    (built,) = folder.glob("dist/*.whl")
-    _check_wheel(session, built)
+    with tempfile.TemporaryDirectory(prefix="wheel-") as name:
+        folder = Path(name).resolve()
+        build_command = ("uv", "build", "--wheel", "--build-constraints", "constraints.txt")
+        session.run(*build_command, "--out-dir", str(folder / "dist"))
+        (built,) = folder.glob("dist/*.whl")
+        _check_wheel(session, built)
 
-    # The base first, alone: what an analyst has who reads an archive.
-    session.install(str(built), *LOCKED)
-    session.run("platform-ops", "--help", silent=True)
+        # The base first, alone: what an analyst has who reads an archive.
+        session.install(str(built), *LOCKED)
+        session.run("platform-ops", "--help", silent=True)
 
-    session.install(f"platform-ops[all] @ {built.as_uri()}", "--group", "tests", *LOCKED)
-    elsewhere = folder / "checkout"
-    shutil.rmtree(elsewhere, ignore_errors=True)
-    shutil.copytree(ROOT, elsewhere, ignore=_all_but_the_package)
-    session.chdir(elsewhere)
-    from_wheel = "import platform_ops, sys; sys.exit('site-packages' not in platform_ops.__file__)"
-    session.run("python", "-c", from_wheel, env={"PYTHONPATH": None})
-    session.run("pytest", *PARALLEL, *ELSEWHERE, *session.posargs, env={"PYTHONPATH": None})
+        session.install(f"platform-ops[all] @ {built.as_uri()}", "--group", "tests", *LOCKED)
+        shutil.copytree(ROOT, folder / "elsewhere", ignore=_all_but_the_package)
+        session.env["PYTHONPATH"] = None
+        with session.chdir(folder / "elsewhere"):
+            from_wheel = (
+                "import platform_ops, sys; sys.exit('site-packages' not in platform_ops.__file__)"
+            )
+            session.run("python", "-c", from_wheel)
+            session.run("pytest", *PARALLEL, *ELSEWHERE, *session.posargs)
 
 
 @nox.session(reuse_venv=True)
