@@ -123,24 +123,26 @@ def _temporary_folder(screen: Screen, *, keep: bool) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="platform_ops-demo-"))
     try:
         yield folder
-    except DemoFailed:
-        keep = True
+    except DemoFailed as err:
+        err.folder = folder
         raise
-    finally:
-        if keep:
-            screen.say(f"\nKept: {folder}")
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
+    except KeyboardInterrupt:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    if keep:
+        screen.say(f"\nKept: {folder}")
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _explain(screen: Screen, err: DemoFailed) -> None:
+    if err.log is not None and err.log.exists():
+        screen.say(f"\nThe end of {err.log}:", "dim")
+        for line in err.log.read_text("utf-8", "replace").splitlines()[-TAIL_LINES:]:
+            screen.console.print(line, markup=False, soft_wrap=True)
     screen.say(f"\nFAILED  {err}", "bold red")
-    if err.log is None or not err.log.exists():
-        return
-    lines = err.log.read_text("utf-8", "replace").splitlines()[-TAIL_LINES:]
-    screen.say(f"The end of {err.log}:", "dim")
-    for line in lines:
-        screen.console.print(line, markup=False, soft_wrap=True)
+    if err.folder is not None:
+        screen.say(f"Nothing is left running; logs and archive are kept in {err.folder}")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -137,7 +137,12 @@ def _options(airflow: Airflow) -> dict[str, str]:
             "secret_key": airflow._secret,
         },
         "api_auth": {"jwt_secret": airflow._secret},
-        "database": {"load_default_connections": False, "check_migrations": False},
+        "database": {
+            # Patience: on a busy machine SQLite's one writer may hold it longer than its usual 5 s.
+            "sql_alchemy_conn": f"sqlite:///{airflow.home / 'airflow.db'}?timeout=60",
+            "load_default_connections": False,
+            "check_migrations": False,
+        },
         "scheduler": {"scheduler_idle_sleep_time": 0.2},
         "logging": {"base_log_folder": airflow.home / "logs"},
         "usage_data_collection": {"enabled": False},

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -25,6 +25,7 @@ class Run:
     run_id: str
     state: str
     start: datetime
+    end: datetime
     replayed: bool
 
     @property
@@ -59,23 +60,18 @@ class Api:
         """Log in with the simple auth manager, for a JSON web token."""
         session = requests.Session()
         session.trust_env = False  # loopback: no proxy is asked
-        credentials = {"username": user, "password": password}
-        reply = session.post(f"{url}/auth/token", json=credentials, timeout=30)
-        _check(reply)
-        session.headers["Authorization"] = f"Bearer {reply.json()['access_token']}"
-        return cls(url, session)
+        api = cls(url, session)
+        granted = api._ask("POST", "auth/token", json={"username": user, "password": password})
+        session.headers["Authorization"] = f"Bearer {granted['access_token']}"
+        return api
 
     def get(self, path: str, **query: str | int) -> Any:  # Any: JSON values
         """The reply to one question."""
-        reply = self.session.get(f"{self.url}/api/v2/{path}", params=query, timeout=30)
-        _check(reply)
-        return reply.json()
+        return self._ask("GET", f"api/v2/{path}", params=query)
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:  # Any: JSON values
         """The reply to one command."""
-        reply = self.session.post(f"{self.url}/api/v2/{path}", json=body, timeout=30)
-        _check(reply)
-        return reply.json()
+        return self._ask("POST", f"api/v2/{path}", json=body)
 
     def import_errors(self) -> list[str]:
         """The DAG files that do not load, each with the last line of its trace."""
@@ -93,6 +89,7 @@ class Api:
                 each["dag_run_id"],
                 each["state"],
                 datetime.fromisoformat(each["data_interval_start"]),
+                datetime.fromisoformat(each["data_interval_end"]),
                 "platform_ops" in (each["conf"] or {}),
             )
             for each in found
@@ -123,33 +120,42 @@ class Api:
         return [each["state"] for each in sorted(found, key=lambda each: each["try_number"])]
 
     def xcom_digest(self, runs: Sequence[Run]) -> str:
-        """A digest over every XCom value of some runs: what their tasks handed on."""
+        """A digest over every XCom value of some runs, by DAG and day: what their tasks handed on."""
         values = []
         for run in runs:
             path = f"dags/{run.dag_id}/dagRuns/{quote(run.run_id)}/taskInstances/~/xcomEntries"
             for each in self.get(path, limit=1000)["xcom_entries"]:
                 entry = f"{path.replace('~', each['task_id'])}/{each['key']}"
                 value = self.get(entry, map_index=each["map_index"])["value"]
-                values.append([run.run_id, each["task_id"], each["map_index"], each["key"], value])
+                day = f"{run.dag_id} {run.start.isoformat()}"
+                values.append([day, each["task_id"], each["map_index"], each["key"], value])
         text = json.dumps(sorted(values, key=json.dumps), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
-    def replay(self, dag_id: str, since: datetime, until: datetime) -> None:
-        """Backfill runs that completed, so marked that they read the archive and not the source."""
-        self.post(
-            "backfills",
-            {
-                "dag_id": dag_id,
-                "from_date": since.isoformat(),
-                "to_date": until.isoformat(),
-                "reprocess_behavior": "completed",
-                "dag_run_conf": {"platform_ops": {"replay": True}},
-            },
-        )
+    def replay(self, runs: Sequence[Run]) -> None:
+        """Run the same days of one DAG again, so marked that its tasks read the archive."""
+        for number, run in enumerate(runs, start=1):
+            # What a task loads is the interval. The logical date must be one that the DAG has not
+            # seen, between its start and end.
+            logical = runs[0].start + timedelta(seconds=number)
+            self.post(
+                f"dags/{run.dag_id}/dagRuns",
+                {
+                    "dag_run_id": f"replay__{run.start:%Y-%m-%d}",
+                    "logical_date": logical.isoformat(),
+                    "data_interval_start": run.start.isoformat(),
+                    "data_interval_end": run.end.isoformat(),
+                    "conf": {"platform_ops": {"replay": True}},
+                },
+            )
 
-
-def _check(reply: requests.Response) -> None:
-    if not reply.ok:
-        raise DemoFailed(
-            f"{reply.request.method} {reply.url}: HTTP {reply.status_code} {reply.text[:300]}"
-        )
+    def _ask(
+        self, method: str, path: str, **options: Any
+    ) -> Any:  # Any: requests' options, JSON values
+        try:
+            reply = self.session.request(method, f"{self.url}/{path}", timeout=60, **options)
+        except requests.RequestException as err:
+            raise DemoFailed(f"Airflow's API does not answer {method} {path}: {err}") from err
+        if not reply.ok:
+            raise DemoFailed(f"{method} {path}: HTTP {reply.status_code} {reply.text[:300]}")
+        return reply.json()

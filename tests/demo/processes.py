@@ -27,6 +27,8 @@ class DemoFailed(Exception):
     def __init__(self, message: str, log: Path | None = None) -> None:
         super().__init__(message)
         self.log = log
+        self.folder: Path | None = None
+        """What was kept for a closer look; set where the folder is."""
 
 
 @dataclass(frozen=True, slots=True)
