@@ -5,8 +5,14 @@ Source: https://www.sphinx-doc.org/en/master/usage/configuration.html
 
 import os
 import sys
+import warnings
 from importlib.metadata import version as installed
 from pathlib import Path
+
+from sphinx.deprecation import RemovedInSphinx10Warning
+
+# Of sphinx-autodoc-typehints 3.6, the last for Python 3.11; it says so once for each signature.
+warnings.filterwarnings("ignore", category=RemovedInSphinx10Warning, module="sphinx_autodoc_typehints")
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))  # site_tables, which the catalogue reads
@@ -18,6 +24,7 @@ release = version = installed("platform-ops")
 
 extensions = [
     "platform_ops.sphinx_ext",
+    "platform_ops.sphinx_ext.switcher",
     "myst_parser",
     "sphinx.ext.intersphinx",
     "sphinx_autodoc_typehints",
@@ -51,8 +58,13 @@ nitpicky = True
 intersphinx_mapping = {
     "python": ("https://docs.python.org/3", "_inventories/python.inv"),
     "airflow": ("https://airflow.apache.org/docs/task-sdk/stable", "_inventories/airflow.inv"),
+    "requests": ("https://requests.readthedocs.io/en/latest", "_inventories/requests.inv"),
+    "pyarrow": ("https://arrow.apache.org/docs", "_inventories/pyarrow.inv"),
 }
-nitpick_ignore_regex: list[tuple[str, str]] = []
+nitpick_ignore = [
+    ("py:exc", "AirflowFailException"),  # Airflow's inventory has no page for it
+    ("py:class", "airflow.sdk.definitions.mappedoperator.OperatorPartial"),  # private to Airflow
+]
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
 myst_heading_anchors = 3

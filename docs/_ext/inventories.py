@@ -56,6 +56,19 @@ def _airflow() -> Iterator[Entry]:
                 )  # fmt: skip
 
 
+def _requests() -> Iterator[Entry]:
+    for name in ("Session", "Response", "PreparedRequest", "Request"):
+        value = getattr(importlib.import_module("requests"), name)
+        for path in {f"requests.{name}", f"{value.__module__}.{name}"}:
+            yield path, "class", f"api/#requests.{name}"
+
+
+def _arrow() -> Iterator[Entry]:
+    value = importlib.import_module("pyarrow").Table
+    for path in {"pyarrow.Table", f"{value.__module__}.Table"}:
+        yield path, "class", "python/generated/pyarrow.Table.html#pyarrow.Table"
+
+
 def _write(project: str, version: str, entries: Iterator[Entry]) -> None:
     header = (
         f"# Sphinx inventory version 2\n# Project: {project}\n# Version: {version}\n"
@@ -70,7 +83,8 @@ def main() -> None:
     """Write them all."""
     _TARGET.mkdir(exist_ok=True)
     _write("Python", ".".join(map(str, sys.version_info[:2])), _python())
-    _write("Airflow", importlib.import_module("airflow").__version__, _airflow())
+    for name, entries in (("Airflow", _airflow()), ("Requests", _requests()), ("PyArrow", _arrow())):
+        _write(name, importlib.import_module(name.lower()).__version__, entries)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -20,9 +21,11 @@ _SOURCE = re.compile(r"Source: *(?P<text>.*)")
 _ROLE = re.compile(r":(?:[\w+-]+:)*[\w+-]+:`(?P<text>[^`]*)`")
 _LINK = re.compile(r"`(?P<text>[^`<]+?)\s*<[^`>]*>`__?")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z`*:])")
+_BLANK_LINES = re.compile(r"\n{3,}")
 _PARAM = frozenset({"param", "parameter", "arg", "argument", "key", "keyword", "kwarg"})
 _RAISES = frozenset({"raises", "raise", "except", "exception"})
-_DROPPED = frozenset({"type", "vartype", "rtype", "meta"})
+# Types come from signatures; and a class returns nothing, whatever its docstring says.
+_DROPPED = frozenset({"type", "vartype", "rtype", "meta", "return", "returns"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ def parse(text: str | None) -> Docstring:
     summary, _, rest = "\n".join(prose).strip().partition("\n\n")
     return Docstring(
         summary=" ".join(summary.split()),
-        body=_without_returns(rest.strip("\n")),
+        body=_BLANK_LINES.sub("\n\n", rest.strip("\n")),
         parameters=parameters,
         raises=tuple(raises),
         references=tuple(references),
@@ -114,9 +117,12 @@ def _blocks(lines: list[str]) -> Iterator[list[str]]:
             while end < len(lines) and _continues(lines, end):
                 end += 1
         block = lines[index:end]
+        closed = len(block) > 1 and not block[-1].strip()
         while len(block) > 1 and not block[-1].strip():
             block.pop()
         yield block
+        if closed:
+            yield [""]  # what follows is another paragraph
         index = end
 
 
@@ -139,13 +145,8 @@ def _continues(lines: list[str], index: int) -> bool:
 
 
 def _dedented(first: str, rest: list[str]) -> str:
-    return "\n".join([first.strip(), inspect.cleandoc("\n" + "\n".join(rest))]).strip()
+    return "\n".join([first.strip(), textwrap.dedent("\n".join(rest))]).strip()
 
 
 def _joined(first: str, rest: list[str]) -> str:
     return " ".join(" ".join([first, *rest]).split())
-
-
-def _without_returns(body: str) -> str:
-    """A class's docstring has no return value; where one is described, it is the constructor's."""
-    return re.sub(r"(?m)^:returns?:.*(?:\n[ \t]+.*)*\n?", "", body).strip("\n")

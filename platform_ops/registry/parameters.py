@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime
 import enum
 import inspect
+import re
+import sys
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final, Literal, get_args, get_origin
 
 from platform_ops.registry.classify import dotted
 from platform_ops.registry.docstrings import Docstring, parse
@@ -16,6 +18,7 @@ from platform_ops.registry.model import Parameter
 __all__ = ["own_docstring", "parameters", "show_default", "strings_of"]
 
 _PLAIN = (bool, int, float, str, bytes, type(None), datetime.timedelta, datetime.datetime)
+_NAME: Final = re.compile(r"(?<![\w.\"'])[A-Z]\w*(?![\w.\"'\[])")
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -31,7 +34,7 @@ def parameters(cls: type) -> tuple[Parameter, ...]:
             required = argument.default is inspect.Parameter.empty
             found[argument.name] = Parameter(
                 name=argument.name,
-                type=_type(argument.annotation),
+                type=_type(argument.annotation, owner),
                 default=None if required else show_default(argument.default),
                 required=required,
                 keyword_only=argument.kind is inspect.Parameter.KEYWORD_ONLY,
@@ -99,11 +102,20 @@ def _description(cls: type, name: str) -> tuple[str, str]:
     return "", ""
 
 
-def _type(annotation: Any) -> str:  # Any: whatever an author wrote behind the colon
+def _type(annotation: Any, owner: type) -> str:  # Any: whatever an author wrote behind the colon
     if annotation is inspect.Parameter.empty:
         return ""
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
-    return " ".join(text.split()).replace("typing.", "").replace("collections.abc.", "")
+    text = " ".join(text.split()).replace("typing.", "").replace("collections.abc.", "")
+    return _NAME.sub(lambda hit: _spelled_out(hit[0], owner), text)
+
+
+def _spelled_out(name: str, owner: type) -> str:
+    """A name for a few literal values tells a reader less than the values."""
+    meant = getattr(sys.modules.get(owner.__module__), name, None)
+    if get_origin(meant) is not Literal:
+        return name
+    return " | ".join(repr(value) for value in get_args(meant))
 
 
 def strings_of(cls: type, name: str) -> tuple[str, ...]:

@@ -122,7 +122,9 @@ def _bare(annotation: Any) -> Any:  # Any: annotations
 
 
 def _singular(name: str) -> str:
-    return name[:-3] + "y" if name.endswith("ies") else name.removesuffix("s")
+    if name.endswith("ies"):
+        return f"{name[:-3]}y"
+    return name[:-2] if name.endswith(("ches", "shes", "sses", "xes")) else name.removesuffix("s")
 
 
 def _type(annotation: Any) -> str:  # Any: annotations

@@ -11,6 +11,7 @@ itself; it subclasses no documenter, and a build with nothing changed imports no
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,7 @@ from platform_ops.sphinx_ext.tables import (
 )
 
 if TYPE_CHECKING:
+    from docutils import nodes
     from docutils.nodes import TextElement
     from sphinx.addnodes import pending_xref
     from sphinx.application import Sphinx
@@ -73,6 +75,8 @@ def _load_catalog(app: Sphinx) -> None:
     app.project = CatalogProject(app.project, Path(app.doctreedir, "airflow-pages"), pages)
     app.env.project = app.project
     app.config.html_static_path.append(str(_STATIC))
+    # Autodoc imports Airflow for the methods, which writes a configuration where it finds none.
+    os.environ.setdefault("AIRFLOW_HOME", str(Path(app.doctreedir, "airflow-home").resolve()))
 
 
 def _catalog_config(app: Sphinx) -> CatalogConfig:
@@ -104,8 +108,16 @@ def _stale(
 
 def _missing_reference(
     app: Sphinx, env: BuildEnvironment, node: pending_xref, contnode: TextElement
-) -> TextElement | None:
-    """A docstring's reference that leads nowhere becomes text; its author is told, by one type."""
+) -> nodes.Element | None:
+    """Last help for references in docstrings.
+
+    An error or class that is named as in its module's own code is found by its bare name. What leads
+    nowhere becomes text, and its author is told, by one type of warning that a site may suppress.
+    """
+    if node.get("refdomain") == "py" and node.get("reftype") in ("exc", "class"):
+        found = domain_of(env).find_bare(app.builder, node, contnode)
+        if found is not None:
+            return found
     faults = node.get("airflow_faults")
     if faults is None:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -26,9 +26,6 @@ from platform_ops.sphinx_ext.elements import (
 )
 from platform_ops.sphinx_ext.source import dag_file, shown_source
 from platform_ops.sphinx_ext.tables import metrics_table, retried_badge
-
-if TYPE_CHECKING:
-    from sphinx.domains.python import PythonDomain
 
 __all__ = ["ClassDirective"]
 
@@ -68,25 +65,22 @@ class ClassDirective(CatalogDirective):
         self.domain.note_object(
             entry.kind, entry.public, entry.public, entry.short, aliases=(entry.name, entry.short)
         )
-        python = cast("PythonDomain", self.env.domains["py"])
-        python.note_object(entry.public, "class", entry.public, location=self.get_location())
+        self.note_python(entry.public, "class", entry.public)
         if entry.name != entry.public:
-            python.note_object(
-                entry.name, "class", entry.public, aliased=True, location=self.get_location()
-            )
+            self.note_python(entry.name, "class", entry.public, aliased=True)
 
     def _head(self, entry: ClassEntry) -> Iterator[nodes.Node]:
         if "no-index" not in self.options:
             yield self.anchor(entry.public)
-        where, module = entry.name, entry.name.rpartition(".")[0]
-        summary = self.prose.line(entry.summary, where, module=module, quiet=entry.base)
+        where = entry.name
+        summary = self.prose.line(entry.summary, where, within=where, quiet=entry.base)
         yield paragraph(*summary, classes=["airflow-summary"])
         yield paragraph(*_badges(entry), classes=["airflow-badges"])
         if entry.deprecated:
             text = f"Deprecated: {plain(entry.deprecated)}"
             yield nodes.warning("", paragraph(text))
         yield self.highlighted(entry.import_line, "python", "airflow-import")
-        yield from self.prose.blocks(entry.description, where, module=module, quiet=entry.base)
+        yield from self.prose.blocks(entry.description, where, within=where, quiet=entry.base)
 
     def _sections(self, entry: ClassEntry) -> Iterator[nodes.section]:
         yield self._parameters(entry)
@@ -98,7 +92,9 @@ class ClassDirective(CatalogDirective):
             )  # fmt: skip
             yield self.section("Connection", lead, form_table(connection))
         if metrics := self.site.metrics_of(entry):
-            yield self.section("Metrics", metrics_table(self, metrics))
+            shown = metrics_table(self, metrics)
+            count = f"{len(metrics)} metrics" if len(metrics) > 1 else "One metric"
+            yield self.section("Metrics", folded("", shown, summary=count))
         if raised := self._errors(entry):
             yield self.section("Errors", raised)
         if users := self.site.dags_using(entry):
@@ -142,7 +138,7 @@ class ClassDirective(CatalogDirective):
         return self.prose.blocks(
             _without_mark(parameter),
             f"{parameter.documented_by}, parameter {parameter.name}",
-            module=parameter.documented_by.rpartition(".")[0],
+            within=parameter.documented_by,
             quiet=owner is None or owner.base,
         )
 
@@ -166,12 +162,11 @@ class ClassDirective(CatalogDirective):
         return xref(entry.kind, entry.public, entry.short)
 
     def _errors(self, entry: ClassEntry) -> nodes.table | None:
-        module = entry.name.rpartition(".")[0]
         rows: list[Sequence[Cell]] = []
         for name, text, known in self.site.errors_of(entry):
             short = name.rpartition(".")[2]
             where = f"{entry.name}, raises {short}"
-            about = self.prose.blocks(text, where, module=module, quiet=entry.base)
+            about = self.prose.blocks(text, where, within=entry.name, quiet=entry.base)
             if known is None:
                 rows.append(([code(short)], about, "as Airflow decides"))
                 continue
@@ -180,7 +175,9 @@ class ClassDirective(CatalogDirective):
                 link_below = nodes.inline(
                     "", "", xref("error", below.name), classes=[f"airflow-depth-{depth}"]
                 )
-                summary = self.prose.line(below.summary, below.name, module=below.module)
+                summary = self.prose.line(
+                    below.summary, below.name, within=f"{below.module}.{below.name}"
+                )
                 rows.append(([link_below], summary, [retried_badge(below)]))
         return table(("Error", "When", "Retried"), rows) if rows else None
 
@@ -226,7 +223,7 @@ class ClassDirective(CatalogDirective):
                 parts.append(self._class_link(self.site.classes[name], name))
             yield paragraph(*parts, ".")
         for each in entry.references:
-            text = self.prose.line(each, entry.name, quiet=entry.base)
+            text = self.prose.line(each, entry.name, within=entry.name, quiet=entry.base)
             yield paragraph("See also ", *text)
 
 

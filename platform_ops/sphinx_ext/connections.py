@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from docutils import nodes
 
@@ -63,7 +64,9 @@ def _meaning(field: ConnectionField) -> list[nodes.Node]:
     if field.description:
         blocks.append(paragraph(field.description))
     if field.placeholder:
-        blocks.append(paragraph("For instance ", code(" ".join(field.placeholder.split()))))
+        shown = " ".join(field.placeholder.split())
+        hint = code(shown) if _is_value(field) else nodes.emphasis("", shown)
+        blocks.append(paragraph("For instance ", hint))
     if field.default:
         blocks.append(paragraph("Default ", code(field.default)))
     return blocks
@@ -74,21 +77,17 @@ def _example(connection: Connection) -> str:
     values: dict[str, object] = {"conn_type": connection.conn_type}
     extra: dict[str, object] = {}
     for field in connection.fields:
-        if field.name == "extra":
-            continue
         target = values if field.standard else extra
-        target[field.name] = _sample(field)
+        if field.secret or field.name == "login":
+            target[field.name] = "…"
+        elif field.name != "extra" and _is_value(field):
+            target[field.name] = field.placeholder
     if extra:
         values["extra"] = extra
     name = f"AIRFLOW_CONN_{connection.conn_type.upper()}_DEFAULT"
-    return f"export {name}='{json.dumps(values, indent=2)}'"
+    return f"export {name}='{json.dumps(values, indent=2, ensure_ascii=False)}'"
 
 
-def _sample(field: ConnectionField) -> object:
-    if field.secret:
-        return "…"
-    if field.type == "integer":
-        return 443 if field.name == "port" else 0
-    if field.type == "boolean":
-        return False
-    return " ".join(field.placeholder.split()) or "…"
+def _is_value(field: ConnectionField) -> bool:
+    """Whether a placeholder shows a value, rather than words about one."""
+    return bool(field.placeholder) and not re.search(r"\s", field.placeholder.strip())

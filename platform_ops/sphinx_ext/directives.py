@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from docutils import nodes
 from docutils.statemachine import StringList
@@ -17,6 +17,8 @@ from platform_ops.sphinx_ext.markup import Prose
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from sphinx.domains.python import PythonDomain
+
     from platform_ops.sphinx_ext.site import Site
 
 __all__ = ["CatalogDirective"]
@@ -28,7 +30,7 @@ class CatalogDirective(SphinxDirective):
     has_content = False
 
     @property
-    def domain(self) -> AirflowDomain:  # type: ignore[override]  # the base's means a string here
+    def domain(self) -> AirflowDomain:
         """The domain of this build."""
         return domain_of(self.env)
 
@@ -46,6 +48,11 @@ class CatalogDirective(SphinxDirective):
     def prose(self) -> Prose:
         """The parser of docstrings for this document."""
         return Prose(self.env, self.state.document.settings)
+
+    def note_python(self, name: str, kind: str, anchor: str, *, aliased: bool = False) -> None:
+        """Make it a target of the Python domain too, so that other sites' intersphinx finds it."""
+        python = cast("PythonDomain", self.env.domains["py"])
+        python.note_object(name, kind, anchor, aliased=aliased, location=self.get_location())
 
     def section(self, title: str, *content: nodes.Node) -> nodes.section:
         """A section with a stable anchor, in the page's own table of contents."""

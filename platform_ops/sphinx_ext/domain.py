@@ -172,6 +172,20 @@ class AirflowDomain(Domain):
                 found.append((f"airflow:{kind}", reference))
         return found
 
+    def find_bare(
+        self, builder: Builder, node: pending_xref, contnode: Element
+    ) -> nodes.reference | None:
+        """What a reference of the Python domain means by a bare name, if just one thing has it."""
+        target = node["reftarget"].rpartition(".")[2]
+        found = [each for each in self._names.get(target, ()) if each[1] in _PYTHON_KINDS]
+        if len(found) != 1:
+            return None
+        docname, kind, name = found[0]
+        anchor, title, _ = self.documents[docname][kind, name]
+        return make_refnode(
+            builder, node.get("refdoc", ""), docname, anchor, contnode, title
+        )
+
     def get_objects(self) -> Iterator[tuple[str, str, str, str, str, int]]:
         """Everything, for ``objects.inv`` and the search."""
         for docname, objects in self.documents.items():
@@ -189,6 +203,9 @@ class AirflowDomain(Domain):
                         found[each].append((docname, kind, name))
             self._found = dict(found)
         return self._found
+
+
+_PYTHON_KINDS = frozenset({*CLASS_KINDS, "error"})
 
 
 def _fits(role: str, kind: str) -> bool:

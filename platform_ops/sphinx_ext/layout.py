@@ -14,7 +14,7 @@ from dataclasses import dataclass
 __all__ = ["Box", "Layout", "Line", "arrange"]
 
 _SWEEPS = 8
-_GAP_ALONG = 64.0  # between layers
+_GAP_ALONG = 48.0  # between layers
 _GAP_ACROSS = 22.0  # between neighbours in a layer
 _WAYPOINT = 6.0
 

@@ -50,12 +50,12 @@ class Prose:
         self._settings = settings
 
     def blocks(
-        self, text: str, where: str, *, module: str = "", quiet: bool = False
+        self, text: str, where: str, *, within: str = "", quiet: bool = False
     ) -> list[nodes.Node]:
         """Paragraphs and all else.
 
         :param where: What the text is the docstring of, for warnings.
-        :param module: What unqualified references are relative to.
+        :param within: Dotted name of the class that unqualified references are relative to.
         :param quiet: True for text that this site did not write and cannot mend.
         """
         if not text.strip():
@@ -67,7 +67,7 @@ class Prose:
         document.reporter.stream = None
         document.reporter.report_level = 5  # collected here, printed nowhere
         document.reporter.attach_observer(lambda message: _note(message, faults))
-        with self._module(module):
+        with self._relative_to(within):
             machine = states.RSTStateMachine(
                 state_classes=states.state_classes, initial_state="Body"
             )
@@ -84,25 +84,27 @@ class Prose:
         return list(document.children)
 
     def line(
-        self, text: str, where: str, *, module: str = "", quiet: bool = False
+        self, text: str, where: str, *, within: str = "", quiet: bool = False
     ) -> list[nodes.Node]:
         """One line: what stands in the first paragraph."""
-        found = self.blocks(text, where, module=module, quiet=quiet)
+        found = self.blocks(text, where, within=within, quiet=quiet)
         if len(found) == 1 and isinstance(found[0], nodes.paragraph):
             return list(found[0].children)
         return [nodes.Text(unmarked(text))] if text else []
 
     @contextmanager
-    def _module(self, module: str) -> Iterator[None]:
+    def _relative_to(self, name: str) -> Iterator[None]:
+        """Unqualified references mean the class's own members, then its module's."""
         context = self._env.ref_context
-        before = context.get("py:module")
-        context["py:module"] = module or before
+        before = dict(context)
+        module, _, cls = name.rpartition(".")
+        if module:
+            context.update({"py:module": module, "py:class": cls})
         try:
             yield
         finally:
-            context["py:module"] = before
-            if before is None:
-                del context["py:module"]
+            context.clear()
+            context.update(before)
 
 
 def unmarked(text: str) -> str:

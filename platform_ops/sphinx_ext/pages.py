@@ -20,7 +20,8 @@ def generated_pages(site: Site) -> Iterator[tuple[str, str]]:
     shown = [kind for kind in KINDS if site.has(kind)]
     for kind in shown:
         yield site.index_docname(kind), _index_page(kind)
-    yield f"{site.prefix}/index", _root_page(shown)
+    if shown:
+        yield f"{site.prefix}/index", _root_page(shown)
 
 
 def _object_page(site: Site, entry: ClassEntry | Dag) -> str:

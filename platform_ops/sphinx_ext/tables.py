@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -19,6 +20,9 @@ __all__ = [
     "metrics_table",
     "retried_badge",
 ]
+
+
+_HEADED = re.compile(r"^``\[.*?\]``:\s*")  # a docstring that begins with what the heading says
 
 
 class MetricsDirective(CatalogDirective):
@@ -76,7 +80,8 @@ class SettingsDirective(CatalogDirective):
             about = self.prose.blocks(each.description, f"setting {each.name}")
             rows.append((key, [_value(each), *about]))
         shown = table(("Key", "Meaning"), rows, classes=["airflow-settings"], ids=ids)
-        lead = self.prose.blocks(settings[0].section_description, f"section {name}")
+        about = _HEADED.sub("", settings[0].section_description)
+        lead = self.prose.blocks(about[:1].upper() + about[1:], f"section {name}")
         return self.section(f"[{name}]" if name else "Top level", *lead, shown)
 
 
@@ -102,10 +107,11 @@ class ErrorsDirective(CatalogDirective):
             self.domain.note_object(
                 "error", entry.name, anchor, entry.name, aliases=[f"{entry.module}.{entry.name}"]
             )
+            self.note_python(f"{entry.module}.{entry.name}", "exception", anchor)
             name = nodes.inline("", "", term(entry.name, anchor), classes=[f"airflow-depth-{depth - 1}"])
             where = f"{entry.module}.{entry.name}"
-            about = self.prose.line(entry.summary, where, module=entry.module)
-            more = self.prose.blocks(entry.description, where, module=entry.module)
+            about = self.prose.line(entry.summary, where, within=where)
+            more = self.prose.blocks(entry.description, where, within=where)
             rows.append(([name], [paragraph(*about), *more], [retried_badge(entry)]))
         return [table(("Error", "What happened", "Retried"), rows, classes=["airflow-errors"], ids=ids)]
 

@@ -1,0 +1,92 @@
+"""What a build imports: what changed, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from platform_ops.errors import ConfigError
+from platform_ops.registry import Catalog, CatalogConfig, build
+from tests.roots import Root
+
+_BUILD = """
+import json, sys
+from pathlib import Path
+from platform_ops.registry import CatalogConfig, build
+outcome = build(CatalogConfig.from_conf(Path("docs")), Path("cache"))
+print(json.dumps([sorted(outcome.imported), "airflow" in sys.modules, outcome.catalog.to_json()]))
+"""
+
+
+def built(shelf: Root) -> tuple[list[str], bool, str]:
+    """What one build imported, whether this process came to hold Airflow, and the catalogue."""
+    imported, airflow, text = json.loads(shelf.run("-c", _BUILD).stdout)
+    return imported, airflow, text
+
+
+def test_a_warm_build_imports_nothing_and_a_changed_file_only_what_it_touches(shelf: Root) -> None:
+    first, airflow, text = built(shelf)
+    assert {"module:shelf.operators", "module:shelf.hooks", "tables", "dags"} <= set(first)
+    assert not airflow
+
+    assert built(shelf) == ([], False, text)
+
+    shelf.replace("package/shelf/hooks.py", "Talks to one shelf.", "Speaks to one shelf.")
+    imported, airflow, changed = built(shelf)
+    assert imported == ["module:shelf.hooks", "tables"]
+    assert not airflow
+    assert changed == text.replace("Talks to one shelf.", "Speaks to one shelf.")
+
+    shelf.replace("dags/lending.py", "every night", "every morning")
+    assert built(shelf)[0] == ["dags"]
+
+
+def test_heirs_elsewhere_follow_their_base_and_what_is_gone_leaves(shelf: Root) -> None:
+    (shelf.package / "heirs.py").write_text(
+        '"""Heirs."""\n\nfrom shelf.operators import ShelfTask\n\n\n'
+        'class HeirOperator(ShelfTask):\n    """Inherits."""\n'
+    )
+    built(shelf)
+    shelf.replace("package/shelf/operators.py", "Connection of the shelf.", "Which shelf.")
+    (shelf.package / "broken.py").unlink()
+    imported, _, text = built(shelf)
+    assert "module:shelf.heirs" in imported
+    assert "Connection of the shelf." not in text
+    assert "a_library_that_nobody_has" not in text
+
+
+def test_a_cache_that_cannot_be_read_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "airflow-catalog.cache.json").write_text("{")
+    assert build(CatalogConfig(), tmp_path).catalog == Catalog()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"package": ["x"]}, "unknown key 'package'; known are packages"),
+        ({"packages": "shelf"}, "'packages' is 'shelf'; write a list of strings"),
+        ({"metrics": "shelf.tables"}, "write it as 'package.module:attribute'"),
+        ({"tables": ["x"]}, "'tables' is ['x']; write a dict of strings"),
+    ],
+)
+def test_a_wrong_setting_says_what_is_right(
+    shelf: Root, values: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        CatalogConfig.from_mapping(values, shelf.path)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (CatalogConfig(packages=("no_such_shelf",)), "package 'no_such_shelf' is not installed"),
+        (CatalogConfig(dags=("gone",)), "gone does not exist"),
+    ],
+)
+def test_what_is_not_there_is_named(config: CatalogConfig, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(config)
+    assert message in str(caught.value)
