@@ -10,7 +10,7 @@ from itertools import chain
 
 from platform_ops.archive.store import Store, at, locate
 from platform_ops.entity import Entity, Manifest, Payload, Reference, Slot
-from platform_ops.errors import ArchiveCorrupt, UrlError
+from platform_ops.errors import ArchiveCorrupt, ArchiveUnavailable, NotArchived, UrlError
 from platform_ops.url_scheme import Template, encode, manifest_key, template_key
 
 __all__ = [
@@ -48,6 +48,14 @@ def manifest_at(store: Store, key: str, slot: Slot | None = None) -> Manifest:
     return manifest
 
 
+def _listed(store: Store, key: str, slot: Slot | None = None) -> Manifest:
+    """A manifest that a listing has just shown; nothing ever takes one away but ``expire``."""
+    try:
+        return manifest_at(store, key, slot)
+    except NotArchived as err:
+        raise ArchiveUnavailable(f"{locate(store, key)}: listed, but not there; retry") from err
+
+
 def misplaced(key: str, manifest: Manifest) -> str | None:
     """Why a manifest does not belong under a key: it was moved, copied or swapped; None if it does."""
     try:
@@ -65,7 +73,7 @@ def _place(manifest: Manifest) -> str:
 def revisions(store: Store, folder: str, slot: Slot | None = None) -> Iterator[Manifest]:
     """The slot's revisions, newest first, read one by one."""
     for entry in reversed(store.level(f"meta/{folder}").entries):
-        yield manifest_at(store, entry.key, slot)
+        yield _listed(store, entry.key, slot)
 
 
 def former(store: Store, current: Template, slot: Slot) -> Iterator[Manifest]:
@@ -95,7 +103,7 @@ def find(
     """
     histories: dict[str, list[Manifest]] = {}
     for key in _keys_of(store, templates(store, current), entity, since, until):
-        manifest = manifest_at(store, key)
+        manifest = _listed(store, key)
         time = manifest.slot.time_utc
         if (since is None or time >= since) and (until is None or time < until):
             histories.setdefault(key.rpartition("/")[0], []).append(manifest)

@@ -44,8 +44,8 @@ Policy = Literal["revise", "reuse", "fail"]
 
 _COMMIT_ATTEMPTS = 100
 """Rivals beat a writer at most once each; past this many something else is wrong."""
-_CREATE_ATTEMPTS = 5
-_CREATE_PAUSE_S = 0.05
+_PUT_ATTEMPTS = 5
+_PUT_PAUSE_S = 0.05
 
 
 class Outcome(StrEnum):
@@ -176,13 +176,12 @@ class Session:
         if self._head is None or self._head.template != self.template.text:
             self._register_template()
         for conflicts in range(_COMMIT_ATTEMPTS):
-            if self._create(manifest):
+            key = manifest_key(self._folder, manifest.revision)
+            if self._put_once(key, manifest.to_json()):
                 unchanged = self._head is not None and self._head.sha256 == manifest.sha256
                 outcome = Outcome.UNCHANGED if unchanged else Outcome.CREATED
                 return self._settled(manifest, outcome, conflicts)
-            rival = read.manifest_at(
-                self.store, manifest_key(self._folder, manifest.revision), self.slot
-            )
+            rival = read.manifest_at(self.store, key, self.slot)
             same = rival.sha256 == manifest.sha256 or rival.run.is_retry_of(self.run)
             if same or self.policy == "reuse":
                 return self._settled(rival, Outcome.ADOPTED, conflicts + 1)
@@ -210,11 +209,9 @@ class Session:
             versions=self.versions,
         )
 
-    def _create(self, manifest: Manifest) -> bool:
-        """Whether this manifest is the one under its key; if not, a rival's is."""
-        key = manifest_key(self._folder, manifest.revision)
-        data = manifest.to_json()
-        for attempt in range(_CREATE_ATTEMPTS):
+    def _put_once(self, key: str, data: bytes) -> bool:
+        """Put a small object where none is; whether the key then holds these bytes."""
+        for attempt in range(_PUT_ATTEMPTS):
             try:
                 if self.store.create(key, data):
                     return True
@@ -226,17 +223,16 @@ class Session:
             with suppress(NotArchived):
                 return self.store.read(key) == data
             # S3 answers 409 while another put is under way, which may come to nothing.
-            sleep(_CREATE_PAUSE_S * 2**attempt)
+            sleep(_PUT_PAUSE_S * 2**attempt)
         raise ArchiveUnavailable(
-            f"{locate(self.store, key)}: the store neither takes this manifest nor has another; "
-            "retry later"
+            f"{locate(self.store, key)}: the store neither takes this object nor has another; retry later"
         )
 
     def _register_template(self) -> None:
         key = template_key(self.template.text)
         # Looked up first: it is there but for the first commit under a template.
         if self.store.stat(key) is None:
-            self.store.create(key, self.template.text.encode())
+            self._put_once(key, self.template.text.encode())
 
     def _settled(self, manifest: Manifest, outcome: Outcome, conflicts: int = 0) -> Commit:
         return Commit(manifest, read.reference(self.store, manifest), outcome, conflicts)
