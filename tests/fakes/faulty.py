@@ -39,6 +39,8 @@ class FaultyProxy:
     """What goes wrong, and what went through.
 
     :param upstream: URL of the server behind.
+    :param at: Which request it strikes, counted from 1 since it was armed.
+    :param times: How many requests in a row.
     :param kill: Ends the client, and returns when it is dead.
     :param seen: ``METHOD path`` of every request so far, in order.
     """
@@ -154,9 +156,10 @@ class _Handler(BaseHTTPRequestHandler):
         if "Content-Length" not in headers:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body[: len(body) // 2] if cut else body)
-        if cut:
+        if self.command == "HEAD":
+            return
+        self.wfile.write(body[: len(body) // 2] if cut else body)
+        if cut and body:
             self._reset()
 
     def _reset(self) -> None:
