@@ -100,6 +100,7 @@ def _play(stage: Stage, options: Options) -> None:
 
 def _serve(stage: Stage, options: Options) -> None:
     stage.source.switch_on()
+    stage.airflow.start_triggerer()
     with ExitStack() as stack:
         stage.screen.title(
             "Up until Ctrl-C", "The source answers again; trigger, clear and backfill."

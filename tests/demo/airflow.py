@@ -97,6 +97,10 @@ class Airflow:
         # No server for logs: the API server reads them from this disk.
         self._run("scheduler", "scheduler", "--skip-serve-logs")
 
+    def start_triggerer(self) -> None:
+        """What deferred tasks need, and the UI's page on health asks for; the demo does without."""
+        self._run("triggerer", "triggerer", "--skip-serve-logs")
+
     def ready(self) -> Api:
         """Wait until it is healthy, and log in."""
         poll(self._healthy, "Airflow to be healthy", 120, self.nursery.logs / "api-server.log")

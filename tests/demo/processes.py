@@ -102,7 +102,7 @@ class Nursery:
         for child in self.children:
             child.check()
 
-    def end(self, grace_s: float = 8.0) -> None:
+    def end(self, grace_s: float = 4.0) -> None:
         """SIGTERM to all that lives, then SIGKILL; returns when nothing is left.
 
         Airflow moves each task to a process group of its own, so a group does not hold them all; the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 import time
@@ -41,6 +42,8 @@ class Screen:
     @classmethod
     def standard(cls) -> Screen:
         """Standard output: as wide as the terminal, or 100 columns where there is none."""
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(line_buffering=True)  # a log shows what happens when it happens
         return cls(Console(width=None if sys.stdout.isatty() else 100, highlight=False))
 
     @contextmanager

@@ -21,6 +21,8 @@ from threading import Lock, Thread
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
+from tests.demo.processes import DemoFailed
+
 __all__ = ["CONNECTIONS", "Source", "records"]
 
 PAGE_ROWS: Final = 10
@@ -37,10 +39,13 @@ Row = Mapping[str, str]
 
 @cache
 def records(name: str) -> Sequence[Row]:
-    """The rows of one data set; the package itself is not imported, since that takes pandas."""
+    """The rows of one data set; the package itself is not imported, since that takes pandas.
+
+    :raises DemoFailed: The package is not installed.
+    """
     found = importlib.util.find_spec("vega_datasets")
     if found is None or found.origin is None:
-        raise ModuleNotFoundError(
+        raise DemoFailed(
             "the demo's data comes from the package vega_datasets, which is not installed; run "
             "python3 noxfile.py -s demo, or install the dependency group 'demo'"
         )
@@ -104,6 +109,7 @@ class Source:
     @contextmanager
     def started(cls) -> Iterator[Source]:
         """Serve on a free port of 127.0.0.1 until the block ends."""
+        records("airports.csv")  # missing data is known before anything starts
         source = cls()
         source.switch_on()
         try:
