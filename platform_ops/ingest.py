@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -255,10 +255,21 @@ class ArchivingOperator(BaseOperator):
             context=context,
         ) as capture:
             if capture.pending:
-                for part in self.fetch(context):
-                    payload = capture.write(part)
-                    self.log.info("archived %s: %d bytes", payload.name, payload.size_bytes)
+                with _released(self.fetch(context)) as parts:
+                    for part in parts:
+                        payload = capture.write(part)
+                        self.log.info("archived %s: %d bytes", payload.name, payload.size_bytes)
         return capture.reference.to_dict()
+
+
+@contextmanager
+def _released(parts: Iterator[Part]) -> Iterator[Iterator[Part]]:
+    """Let a source close its connections at once where the archive fails in the middle."""
+    try:
+        yield parts
+    finally:
+        if isinstance(parts, Generator):
+            parts.close()
 
 
 def _replayed(site: Settings, slot: Slot, wish: Wish) -> Capture:

@@ -72,10 +72,10 @@ class HttpSource:
 
     def __init__(self, server: Wire) -> None:
         self._server = server
-        link = f'</observations?page=2&api_key={SECRETS["parameter of the URL"]}>; rel="next"'
+        link = f'</observations?api_key={SECRETS["parameter of the URL"]}&page=2>; rel="next"'
         server.on("*", guarded(say(b"", 404)))
         first = f"/observations?api_key={SECRETS['parameter of the URL']}"
-        second = f"/observations?page=2&api_key={SECRETS['parameter of the URL']}"
+        second = f"/observations?api_key={SECRETS['parameter of the URL']}&page=2"
         server.on(first, guarded(say(HttpCase.pages[0], headers=_JSON | {"Link": link})))
         server.on(second, guarded(say(HttpCase.pages[1], headers=_JSON)))
         for arguments, body in HttpCase().mapped:
@@ -177,6 +177,9 @@ class HookCase(Protocol):
     def build(self, **arguments: Any) -> BaseOperator:  # Any: BaseOperator's own arguments
         """The stock operator; it calls its hook once for each of ``bodies``."""
 
+    def ask(self, hook: Any) -> bytes:  # Any: the registered hook
+        """Call the hook as a script would; the first of ``bodies``."""
+
 
 @dataclass
 class HttpHookCase:
@@ -202,6 +205,14 @@ class HttpHookCase:
                 **arguments,
             }
         )
+
+    def ask(self, hook: Any) -> bytes:  # Any: the registered hook
+        answer = hook.run(
+            "/observations",
+            {"api_key": SECRETS["parameter of the URL"]},
+            {"X-API-Key": SECRETS["header of the operator"]},
+        )
+        return bytes(answer.content)
 
 
 def _next_page(response: Any) -> dict[str, Any] | None:  # Any: as HttpOperator has it

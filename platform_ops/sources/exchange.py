@@ -76,7 +76,7 @@ class Delivery:
         self._send, self._request, self._entity = send, request, entity
         self._attempts = attempts
         self._kept: list[bytes] | None = [] if keep else None
-        self._response = self._retried(request)
+        self._response = self._current = self._retried(request)
         metrics.emit(metrics.SOURCE_LATENCY, self._response.elapsed.total_seconds() * 1000, entity)
 
     @property
@@ -88,19 +88,23 @@ class Delivery:
         """The answer as a part; its body is read as the part is written."""
         return part_of(self._request, self._response, stem, self._body())
 
+    def close(self) -> None:
+        """Let go of the connection, read to the end or not."""
+        self._current.close()
+
     def _body(self) -> Iterator[bytes]:
-        response, received = self._response, 0
+        received = 0
         for resumed in count():
             try:
-                for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
+                for chunk in self._current.raw.stream(CHUNK_BYTES, decode_content=False):
                     received += len(chunk)
                     self._keep(chunk, received)
                     yield chunk
             except (urllib3.exceptions.HTTPError, OSError) as err:
-                response.close()
+                self.close()
                 if resumed == self._attempts:
                     raise self._broken(received, err) from err
-                response = self._resumed(received, err)
+                self._current = self._resumed(received, err)
             else:
                 return
 
@@ -192,6 +196,9 @@ def raw_answer(body: bytes, headers: Mapping[str, str], status: int) -> urllib3.
 def keep_credentials(request: requests.PreparedRequest, response: requests.Response) -> None:
     """What a session does before it follows a redirect: leave every secret with its own origin."""
     if same_origin(request.url, response.request.url):
+        # requests keeps cookies that were set, and drops one that the connection's extra gives.
+        if given := response.request.headers.get("cookie"):
+            request.headers.setdefault("Cookie", given)
         return
     if request.body:
         raise SourceRejected(
@@ -278,7 +285,7 @@ def _suffix(headers: Mapping[str, str]) -> str:
 
 
 def same_origin(one: str | None, other: str | None) -> bool:
-    """Whether two URLs have scheme, host and port in common (RFC 6454)."""
+    """Whether two URLs have scheme, host and port in common (RFC 6454); what is no URL has none."""
 
     def origin(url: str | None) -> tuple[str, str | None, int | None]:
         parts = urlsplit(url or "")
@@ -288,7 +295,10 @@ def same_origin(one: str | None, other: str | None) -> bool:
             parts.port or {"http": 80, "https": 443}.get(parts.scheme),
         )
 
-    return origin(one) == origin(other)
+    try:
+        return origin(one) == origin(other)
+    except ValueError:
+        return False
 
 
 def name(request: requests.PreparedRequest) -> str:
@@ -303,4 +313,5 @@ def cause(err: BaseException) -> str:
     reason = getattr(err, "reason", None)
     if isinstance(reason, BaseException):
         return cause(reason)
-    return type(err).__name__
+    plain = err.__cause__ if isinstance(err.__cause__, (ConnectionError, TimeoutError)) else err
+    return type(plain).__name__

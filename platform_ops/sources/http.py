@@ -240,7 +240,7 @@ class ArchivingHttpOperator(ArchivingOperator):
         with hook.get_conn({"Accept-Encoding": "identity", **(self.headers or {})}) as session:
             first = requests.Request(
                 self.method,
-                hook.url_from_endpoint(self.endpoint),
+                self._url(hook),
                 params=self.query,
                 data=self.data,
                 json=self.json,
@@ -248,6 +248,16 @@ class ArchivingHttpOperator(ArchivingOperator):
             request = exchange.prepared(session, first)
             for number, page in enumerate(self._pages(hook, session, request), start=1):
                 yield page.part(f"page-{number:06d}" if self.pagination else "response")
+
+    def _url(self, hook: ArchivingHttpHook) -> str:
+        if not self.endpoint.startswith(("http://", "https://")):
+            return hook.url_from_endpoint(self.endpoint)
+        if not exchange.same_origin(self.endpoint, hook.base_url):
+            raise SourceRejected(
+                f"{safe_url(self.endpoint)}: on another host than connection {self.http_conn_id!r}, "
+                "whose credentials do not follow there; give it a connection of its own"
+            )
+        return self.endpoint
 
     def _pages(
         self, hook: ArchivingHttpHook, session: requests.Session, request: requests.PreparedRequest
@@ -262,7 +272,10 @@ class ArchivingHttpOperator(ArchivingOperator):
                 self.attempts,
                 keep=bool(self.pagination),
             )
-            yield delivery
+            try:
+                yield delivery
+            finally:
+                delivery.close()
             target = self.pagination.next_url(delivery.page) if self.pagination else None
             if target is None:
                 return
