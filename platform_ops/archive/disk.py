@@ -244,8 +244,10 @@ def _storage_errors(path: Path) -> Iterator[None]:
 
 def _archive_error(path: Path, err: OSError) -> ArchiveError:
     fault = f"file://{path}: {err.strerror}"
-    if err.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ArchiveUnavailable(f"{fault}; free space below the archive's root, then retry")
+    if err.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return ArchiveUnavailable(
+            f"{fault}; make room below the archive's root (space, quota, limits), then retry"
+        )
     if err.errno in _PASSING:
         return ArchiveUnavailable(fault)
     if err.errno in (errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP):

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from platform_ops.archive.store import READ_CHUNK_BYTES, Entry, Level
 from platform_ops.errors import (
@@ -166,7 +165,7 @@ class ObjectStore:
 def _client(root: str, options: Mapping[str, str]) -> S3Store:
     from obstore.store import S3Store
 
-    parts = urlsplit(root)
+    bucket, _, prefix = root.removeprefix("s3://").partition("/")
     endpoint = options.get("endpoint") or next(
         (os.environ[name] for name in _ENDPOINT_VARIABLES if os.environ.get(name)), ""
     )
@@ -174,8 +173,8 @@ def _client(root: str, options: Mapping[str, str]) -> S3Store:
     if endpoint:
         settings |= {"endpoint": endpoint, "virtual_hosted_style_request": False}
     return S3Store(
-        parts.netloc,
-        prefix=parts.path.strip("/") or None,
+        bucket,
+        prefix=prefix.strip("/") or None,
         client_options={"allow_http": endpoint.startswith("http://"), "timeout": "60s"},
         retry_config={"max_retries": _attempts() - 1, "retry_timeout": timedelta(seconds=60)},
         **settings,

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Protocol
-from urllib.parse import urlsplit
 
 from platform_ops.errors import ConfigError
 
@@ -106,16 +105,17 @@ def at(root: str, connection: str | None = None) -> Store:
     :param connection: Name to look the credentials up by; the environment's serve without one.
     :raises ConfigError: Another scheme, or a connection where nothing can resolve it.
     """
-    parts = urlsplit(root)
-    if parts.scheme == "file":
+    # Not urlsplit: "#" and "?" are letters of a folder's name like any other.
+    scheme, _, path = root.partition("://")
+    if scheme == "file":
         from platform_ops.archive.disk import DiskStore
 
-        return DiskStore(parts.path or "/")
-    if parts.scheme == "s3":
+        return DiskStore(path or "/")
+    if scheme == "s3":
         from platform_ops.archive.objects import ObjectStore
 
         return ObjectStore(root, _options(connection))
-    raise ConfigError(f"{root!r}: no store for {parts.scheme!r}; write file:///… or s3://…")
+    raise ConfigError(f"{root!r}: no store for {scheme!r}; write file:///… or s3://…")
 
 
 def _options(connection: str | None) -> Mapping[str, str]:
