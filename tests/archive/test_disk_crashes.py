@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import shutil
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -23,21 +21,12 @@ def elsewhere() -> Iterator[ProcessPoolExecutor]:
         yield pool
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """In memory where that is possible: an fsync costs nothing there, and the calls are the same."""
-    memory = Path("/dev/shm")
-    made = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else tmp_path))
-    yield made
-    shutil.rmtree(made)
-
-
 @pytest.mark.parametrize("over", [False, True], ids=["empty", "over-another"])
 @pytest.mark.parametrize("moment", ["before", "after", "torn"])
 def test_a_kill_at_any_call_leaves_all_or_nothing_and_a_retry_commits_once(
-    elsewhere: ProcessPoolExecutor, folder: Path, moment: Moment, over: bool
+    elsewhere: ProcessPoolExecutor, memory: Path, moment: Moment, over: bool
 ) -> None:
-    report = elsewhere.submit(disk_crashes.kills, folder, moment, over=over).result()
+    report = elsewhere.submit(disk_crashes.kills, memory, moment, over=over).result()
     assert report.violations == []
     assert report.schedules >= {"before": 200, "after": 70, "torn": 6}[moment]
 
@@ -46,12 +35,12 @@ def test_a_kill_at_any_call_leaves_all_or_nothing_and_a_retry_commits_once(
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO], ids=errno.errorcode.get)
 def test_an_error_at_any_call_is_an_archive_error_and_a_retry_commits_once(
-    elsewhere: ProcessPoolExecutor, folder: Path, code: int, moment: Moment, over: bool
+    elsewhere: ProcessPoolExecutor, memory: Path, code: int, moment: Moment, over: bool
 ) -> None:
-    report = elsewhere.submit(disk_crashes.errors, folder, moment, code, over=over).result()
+    report = elsewhere.submit(disk_crashes.errors, memory, moment, code, over=over).result()
     assert report.violations == []
     assert report.schedules >= 70
 
 
-def test_short_writes_change_nothing(elsewhere: ProcessPoolExecutor, folder: Path) -> None:
-    assert elsewhere.submit(disk_crashes.narrow_writes, folder).result() == []
+def test_short_writes_change_nothing(elsewhere: ProcessPoolExecutor, memory: Path) -> None:
+    assert elsewhere.submit(disk_crashes.narrow_writes, memory).result() == []
