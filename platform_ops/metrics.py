@@ -139,6 +139,11 @@ def emit(metric: Metric, value: float, entity: Entity, **tags: str) -> None:
         return
     named = {"source": entity.source, "entity": entity.name, **tags}
     try:
+        # Statsd's own marks (, = : |) in a value would cost the tag, or tear the line in two.
+        named = {
+            name: stats.normalize_name_for_stats(value, log_warning=False)
+            for name, value in named.items()
+        }
         if metric.kind == "counter":
             stats.incr(metric.name, int(value), tags=named)
         else:

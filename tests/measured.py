@@ -1,0 +1,82 @@
+"""Captures of every kind, for ``test_metrics``: run as a process of its own, with Airflow's own options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+from airflow.sdk.configuration import conf
+from airflow.sdk.observability import stats
+from airflow.sdk.observability.metrics import stats_utils
+
+from platform_ops import archive
+from platform_ops.entity import Entity, Origin, Part
+from platform_ops.errors import SourceRejected
+from platform_ops.ingest import ArchivingOperator, site_settings, slot_of
+from platform_ops.sources.http import ArchivingHttpOperator
+from platform_ops.testing.runner import run_task
+from tests.archive.samples import run as another_run
+from tests.fakes.wire import reset, say, wire
+
+REPLAY = {"platform_ops": {"replay": True}}
+
+
+class Given(ArchivingOperator):
+    """Archives what it is given."""
+
+    bodies: tuple[bytes, ...] = ()
+    rows: int | None = None
+    rival = False
+
+    def fetch(self, context: Any) -> Iterator[Part]:
+        for number, body in enumerate(self.bodies):
+            yield Part(f"{number}.bin", [body], Origin("test://given"), rows=self.rows)
+        if self.rival:
+            slot = slot_of(context, Entity.parse(self.entity))
+            with archive.session(slot, another_run("rival"), settings=site_settings()) as session:
+                session.write(Part("0.bin", [b"rival"], Origin("test://given")))
+
+
+class Broken(ArchivingOperator):
+    def fetch(self, context: Any) -> Iterator[Part]:
+        raise SourceRejected("no")
+        yield
+
+
+def given(entity: str, *bodies: bytes, kind: Any = Given, **state: Any) -> Any:
+    with DAG("measured"):
+        operator = kind(task_id="capture", entity=entity, retries=2)
+    for name, value in {"bodies": bodies, **state}.items():
+        setattr(operator, name, value)
+    return operator
+
+
+def main() -> None:
+    stats.initialize(
+        factory=stats_utils.get_stats_factory(),
+        export_legacy_names=conf.getboolean("metrics", "legacy_names_on"),
+    )
+    day = "2024-03-05"
+    run_task(given("shop.orders", b"1234", b"56", rows=7), at=day)
+    run_task(given("shop.orders"), at=day, try_number=2)
+    run_task(given("shop.orders", b"1234", b"56", rows=7), at=day, run_id="again")
+    run_task(given("shop.orders"), at=day, run_id="replay", conf=REPLAY)
+    run_task(given("shop.nothing", b""), at=day)
+    run_task(given("shop.contested", b"mine", rival=True), at=day)
+    run_task(given("shop.broken", kind=Broken), at=day)
+    run_task(given("shop.missed"), at=day, conf=REPLAY)
+    run_task(given("shop.odd name, of=all:|kinds", b"x"), at=day)
+    with wire() as server, pytest.MonkeyPatch.context() as patch:
+        server.connect(patch)
+        server.on("/f", reset, say(b"sunny"))
+        with DAG("measured"):
+            fetch = ArchivingHttpOperator(
+                task_id="http", entity="weather.forecast", endpoint="/f", http_conn_id="source"
+            )
+        run_task(fetch, at=day)
+
+
+if __name__ == "__main__":
+    main()
