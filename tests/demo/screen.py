@@ -79,8 +79,9 @@ class Screen:
             self.rows(("section", "time"), [*times, ("all", f"{total:.1f} s")], right=("time",))
 
     def say(self, text: str, style: str = "") -> None:
-        """One line or more."""
-        self.console.print(Padding(Text(text, style), (0, 3)))
+        """One line or more; a long URL is never broken."""
+        for line in text.split("\n"):
+            self.console.print(Text(f"   {line}" if line else "", style), soft_wrap=True)
 
     def command(self, line: str) -> None:
         """A command, as the reader would type it."""

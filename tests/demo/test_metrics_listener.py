@@ -7,11 +7,12 @@ import socket
 from tests.demo.metrics_listener import Listener
 from tests.demo.processes import poll
 
+TWO_LINES = b"""airflow.platform_ops.bytes,source=faa,entity=airports:8|c
+airflow.platform_ops.duration,source=faa,entity=airports:12.500000|ms"""
 PACKETS = [
     b"airflow.platform_ops.bytes,source=noaa,entity=daily:40|c",
     b"airflow.platform_ops.bytes,source=noaa,entity=daily:2|c",
-    b"airflow.platform_ops.bytes,source=faa,entity=airports:8|c\n"
-    b"airflow.platform_ops.duration,source=faa,entity=airports:12.500000|ms",
+    TWO_LINES,
     b"airflow.pool.open_slots,pool_name=default:128|g",
     b"airflow.pool.open_slots,pool_name=default:127|g",
     b"airflow.scheduler_heartbeat:1|c",
