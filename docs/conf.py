@@ -12,7 +12,9 @@ from pathlib import Path
 from sphinx.deprecation import RemovedInSphinx10Warning
 
 # Of sphinx-autodoc-typehints 3.6, the last for Python 3.11; it says so once for each signature.
-warnings.filterwarnings("ignore", category=RemovedInSphinx10Warning, module="sphinx_autodoc_typehints")
+warnings.filterwarnings(
+    "ignore", category=RemovedInSphinx10Warning, module="sphinx_autodoc_typehints"
+)
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))  # site_tables, which the catalogue reads

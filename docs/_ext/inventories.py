@@ -83,7 +83,11 @@ def main() -> None:
     """Write them all."""
     _TARGET.mkdir(exist_ok=True)
     _write("Python", ".".join(map(str, sys.version_info[:2])), _python())
-    for name, entries in (("Airflow", _airflow()), ("Requests", _requests()), ("PyArrow", _arrow())):
+    for name, entries in (
+        ("Airflow", _airflow()),
+        ("Requests", _requests()),
+        ("PyArrow", _arrow()),
+    ):
         _write(name, importlib.import_module(name.lower()).__version__, entries)
 
 

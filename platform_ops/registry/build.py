@@ -25,7 +25,14 @@ from platform_ops.registry.dags import DagResult
 from platform_ops.registry.discover import FoundPackage, folder_of, packages, source_files
 from platform_ops.registry.introspect import ModuleResult
 from platform_ops.registry.jobs import ClassJob, DagJob, Job, Result, TableJob
-from platform_ops.registry.model import CATALOG_VERSION, Catalog, ClassEntry, Package, adapter
+from platform_ops.registry.model import (
+    CATALOG_VERSION,
+    Catalog,
+    ClassEntry,
+    Package,
+    Problem,
+    adapter,
+)
 from platform_ops.registry.tables import TableResult
 
 __all__ = ["Builder", "Outcome", "build"]
@@ -89,8 +96,7 @@ class Builder:
         cache = self._load()
         stale = [name for name in self._wanted if not self._fresh(cache.parts.get(name))]
         if stale:
-            for result in self._run(self._jobs(stale)):
-                self._keep(cache, result)
+            self._keep(cache, self._run(self._job(stale)))
         unwanted = cache.parts.keys() - self._wanted.keys()
         for name in unwanted:
             del cache.parts[name]
@@ -128,10 +134,10 @@ class Builder:
             return False
         return all(self._digest(path) == digest for path, digest in kept.files.items())
 
-    def _jobs(self, stale: Iterable[str]) -> Iterator[Job]:
-        """One job each for classes and DAGs, so that both cores work; tables go with the first."""
-        names = set(stale)
-        classes = None
+    def _job(self, stale: Iterable[str]) -> Job:
+        """One job for one process: importing Airflow costs more than all that follows."""
+        names, config = set(stale), self.config
+        classes = tables = dags = None
         if any(self._wanted[name] == "classes" for name in names):
             classes = ClassJob(
                 modules=tuple(
@@ -143,36 +149,38 @@ class Builder:
                 packages=tuple(package.name for package in self.packages),
                 providers=tuple(each for package in self.packages for each in package.providers),
             )
-        config = self.config
-        tables = TableJob(config.metrics, config.settings, config.errors, config.tables)
-        if classes or "tables" in names:
-            yield Job(classes=classes, tables=tables if "tables" in names else None)
+        if "tables" in names:
+            tables = TableJob(config.metrics, config.settings, config.errors, config.tables)
         if "dags" in names:
             folders = zip(config.dags, map(str, config.dag_folders), strict=True)
-            yield Job(dags=DagJob(tuple(folders)))
+            dags = DagJob(tuple(folders))
+        return Job(classes, tables, dags)
 
-    def _run(self, jobs: Iterable[Job]) -> Iterator[Result]:
+    def _run(self, job: Job) -> Result:
         with tempfile.TemporaryDirectory(prefix="airflow-catalog-") as scratch:
-            started = []
-            for number, job in enumerate(jobs):
-                home = Path(scratch, str(number))
-                home.mkdir()
-                (home / "job.json").write_bytes(adapter(Job).dump_json(job))
-                with (home / "log").open("wb") as log:
-                    process = subprocess.Popen(
-                        [sys.executable, "-m", "platform_ops.registry.worker",
-                         str(home / "job.json"), str(home / "result.json")],
-                        env=self._environment(home), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                    )  # fmt: skip
-                started.append((home, process))
-            for home, process in started:
-                if process.wait() != 0:
-                    log_tail = (home / "log").read_text(errors="replace")[-4000:]
-                    raise ConfigError(f"the catalogue's worker ended with {process.returncode}:\n{log_tail}")
-                text = (home / "result.json").read_bytes()
-                # The worker's home is a scratch folder; a default that names it is the user's own.
-                text = text.replace(str(home).encode(), b"$AIRFLOW_HOME")
-                yield adapter(Result).validate_json(text)
+            home = Path(scratch)
+            done = home / "result.json"
+            (home / "job.json").write_bytes(adapter(Job).dump_json(job))
+            worker = [sys.executable, "-m", "platform_ops.registry.worker"]
+            ran = subprocess.run(
+                [*worker, str(home / "job.json"), str(done)],
+                env=self._environment(home),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+            )
+            if ran.returncode != 0 and (job.dags is None or not done.is_file()):
+                said = ran.stderr.decode(errors="replace")[-4000:]
+                raise ConfigError(f"the catalogue's worker ended with {ran.returncode}:\n{said}")
+            # The worker's home is a scratch folder; a default that names it is the user's own.
+            text = done.read_bytes().replace(str(home).encode(), b"$AIRFLOW_HOME")
+        result: Result = adapter(Result).validate_json(text)
+        if job.dags is not None and result.dags is None:
+            fault = f"parsing it ended the process, with {ran.returncode}"
+            result.dags = DagResult(
+                problems=[Problem("dag", folder, fault) for folder, _ in job.dags.folders]
+            )
+        return result
 
     def _environment(self, home: Path) -> dict[str, str]:
         """A scratch AIRFLOW_HOME: reading code must neither need nor touch the user's own."""
@@ -258,7 +266,9 @@ class Builder:
         problems += [*providers.problems, *tables.problems, *dags.problems]
         return Catalog(
             packages=self._package_entries(providers),
-            classes=tuple(sorted(classes, key=lambda each: (each.kind, each.short.lower(), each.name))),
+            classes=tuple(
+                sorted(classes, key=lambda each: (each.kind, each.short.lower(), each.name))
+            ),
             connections=tuple(sorted(providers.connections, key=lambda each: each.conn_type)),
             metrics=tuple(tables.metrics),
             settings=tuple(tables.settings),

@@ -59,9 +59,7 @@ DAG_TEXT = Rule(
     "DAG without a description",
     "Whoever is on call sees a name and a failure, and no purpose.",
 )
-DAG_OWNER = Rule(
-    "DOC302", "DAG without an owner", "There is no one to ask.", Severity.WARNING
-)
+DAG_OWNER = Rule("DOC302", "DAG without an owner", "There is no one to ask.", Severity.WARNING)
 
 RULES = (
     UNREADABLE, CLASS, PARAMETER, STRAY, TEMPLATE_FIELD, TEMPLATED, EXAMPLE, CONNECTION,
@@ -81,14 +79,16 @@ def check(catalog: Catalog) -> Report:
     used = {task.operator for dag in catalog.dags for task in dag.tasks}
     inherited = {each.name: {known.name for known in each.parameters} for each in catalog.classes}
     found: list[Finding] = [
-        UNREADABLE.at(f"{each.kind} {each.where}", each.message, "install what it needs, or mend it")
+        UNREADABLE.at(
+            f"{each.kind} {each.where}", each.message, "install what it needs, or mend it"
+        )
         for each in catalog.problems
     ]
     for each in own:
         found += _class(each)
         found += _templates(each, inherited)
         found += _connection(each, forms)
-        if catalog.dags and each.kind in ("operator", "sensor") and not each.abstract and each.name not in used:
+        if catalog.dags and _wants_example(each) and each.name not in used:
             fix = "use it in a DAG of a folder that the site shows"
             found.append(EXAMPLE.at(_place(each), "no DAG uses it", fix))
     found += _tables(catalog)
@@ -111,6 +111,10 @@ def _class(entry: ClassEntry) -> Iterator[Finding]:
         )
 
 
+def _wants_example(entry: ClassEntry) -> bool:
+    return entry.kind in ("operator", "sensor") and not entry.abstract
+
+
 def _templates(entry: ClassEntry, inherited: dict[str, set[str]]) -> Iterator[Finding]:
     taken = {each.name for each in entry.parameters}
     for base in entry.inherits:
@@ -118,7 +122,9 @@ def _templates(entry: ClassEntry, inherited: dict[str, set[str]]) -> Iterator[Fi
     for name in entry.template_fields:
         if name not in taken:
             yield TEMPLATE_FIELD.at(
-                _place(entry), f"{name!r} is in template_fields", "take it as an argument of that name"
+                _place(entry),
+                f"{name!r} is in template_fields",
+                "take it as an argument of that name",
             )
     for parameter in entry.parameters:
         claims = "(templated)" in parameter.description.lower()
@@ -130,7 +136,9 @@ def _templates(entry: ClassEntry, inherited: dict[str, set[str]]) -> Iterator[Fi
 def _connection(entry: ClassEntry, forms: set[str]) -> Iterator[Finding]:
     if entry.kind == "hook" and entry.conn_type and entry.conn_type not in forms:
         fix = "list it under connection-types in the provider's description"
-        yield CONNECTION.at(_place(entry), f"type {entry.conn_type!r} is in no provider's list", fix)
+        yield CONNECTION.at(
+            _place(entry), f"type {entry.conn_type!r} is in no provider's list", fix
+        )
 
 
 def _tables(catalog: Catalog) -> Iterator[Finding]:
@@ -153,9 +161,10 @@ def _dag(dag: Dag) -> Iterator[Finding]:
     if not dag.summary:
         yield DAG_TEXT.at(place, "neither description nor doc_md", "give it a description=")
     if set(dag.owners) <= {_NO_OWNER}:
-        yield DAG_OWNER.at(place, "its tasks have Airflow's default owner", 'set owner in default_args')
+        yield DAG_OWNER.at(
+            place, "its tasks have Airflow's default owner", "set owner in default_args"
+        )
 
 
 def _place(entry: ClassEntry) -> Place:
     return Place(entry.public, entry.source.file, entry.source.line)
-

@@ -53,7 +53,9 @@ class CatalogConfig:
         known = [field.name for field in fields(cls) if field.name != "root"]
         for key in values:
             if key not in known:
-                raise ConfigError(f"airflow_catalog: unknown key {key!r}; known are {', '.join(known)}")
+                raise ConfigError(
+                    f"airflow_catalog: unknown key {key!r}; known are {', '.join(known)}"
+                )
         return cls(
             packages=_names(values, "packages"),
             entry_points=_names(values, "entry_points"),
@@ -75,7 +77,9 @@ class CatalogConfig:
         """
         path = folder / "conf.py"
         if not path.is_file():
-            raise ConfigError(f"{path}: no such file; name the folder that holds your site's conf.py")
+            raise ConfigError(
+                f"{path}: no such file; name the folder that holds your site's conf.py"
+            )
         with contextlib.chdir(folder):
             values = runpy.run_path("conf.py")
         if "airflow_catalog" not in values:

@@ -44,9 +44,7 @@ def describe(providers: Iterable[Provider]) -> ProviderResult:
             loaded = importlib.import_module(module)
             info = getattr(loaded, function)()
         except (Exception, SystemExit) as err:  # noqa: BLE001  foreign code may raise anything
-            result.problems.append(
-                Problem("module", module, f"{type(err).__name__}: {err}")
-            )
+            result.problems.append(Problem("module", module, f"{type(err).__name__}: {err}"))
             continue
         if loaded.__file__:
             result.files.append(loaded.__file__)
@@ -96,7 +94,9 @@ def _connection(info: Mapping[str, Any], package: str) -> Connection:  # Any: pr
 
 
 def _extra_field(
-    name: str, info: Mapping[str, Any], hints: Mapping[str, Any]  # Any: provider.yaml
+    name: str,
+    info: Mapping[str, Any],
+    hints: Mapping[str, Any],  # Any: provider.yaml
 ) -> ConnectionField:
     schema = info.get("schema") or {}
     kinds = schema.get("type", "string")
@@ -119,7 +119,9 @@ def _behaviour_of(hook: str) -> Mapping[str, Any]:  # Any: what older hooks retu
     module, _, name = hook.rpartition(".")
     try:
         found = getattr(importlib.import_module(module), name)
-        return dict(found.get_ui_field_behaviour()) if "get_ui_field_behaviour" in dir(found) else {}
+        return (
+            dict(found.get_ui_field_behaviour()) if "get_ui_field_behaviour" in dir(found) else {}
+        )
     except (Exception, SystemExit):  # noqa: BLE001  an optional dependency of that hook
         return {}
 

@@ -62,7 +62,7 @@ def parse_folders(folders: Mapping[str, str]) -> DagResult:
 def _dag(dag: DAG, folder: str, path: Path) -> Dag:
     from airflow.serialization.serialized_objects import DagSerialization
 
-    timetable = DagSerialization.to_dict(dag)["dag"]["timetable"]  # type: ignore[arg-type,index]  # takes either half's DAG
+    timetable = DagSerialization.to_dict(dag)["dag"]["timetable"]
     schedule, words = describe(str(timetable["__type"]), timetable.get("__var") or {})
     doc_md = inspect.cleandoc(dag.doc_md or "")
     tasks = tuple(_task(task) for task in _in_order(dag))

@@ -140,7 +140,9 @@ def _inside(module: str, package: str) -> bool:
 
 def _providers() -> tuple[Provider, ...]:
     return tuple(
-        Provider(each.value, each.dist.name if each.dist else "", each.dist.version if each.dist else "")
+        Provider(
+            each.value, each.dist.name if each.dist else "", each.dist.version if each.dist else ""
+        )
         for each in sorted(metadata.entry_points(group=PROVIDER_GROUP), key=lambda it: it.value)
     )
 

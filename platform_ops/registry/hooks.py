@@ -6,7 +6,7 @@ import ast
 import importlib
 import inspect
 import sys
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from platform_ops.registry.classify import kind_of
@@ -41,7 +41,7 @@ def _returned(function: object, owner: type) -> type | str | None:
     return annotation if isinstance(annotation, (type, str)) else None
 
 
-@lru_cache(maxsize=None)
+@cache
 def _imported_for_types(module: str, name: str) -> type | str | None:
     """What a name means that is imported under ``TYPE_CHECKING`` only."""
     path = getattr(sys.modules[module], "__file__", None)

@@ -9,7 +9,7 @@ import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -17,7 +17,7 @@ from platform_ops.registry.classify import dotted, kind_of
 from platform_ops.registry.docstrings import parse
 from platform_ops.registry.hooks import hook_of
 from platform_ops.registry.model import ClassEntry, Parameter, Problem, Raises, Source
-from platform_ops.registry.parameters import strings_of, own_docstring, parameters
+from platform_ops.registry.parameters import own_docstring, parameters, strings_of
 
 __all__ = ["Introspector", "ModuleResult"]
 
@@ -195,7 +195,7 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-@lru_cache(maxsize=None)
+@cache
 def _facades(module: str) -> tuple[ModuleType, ...]:
     """The packages above a module, outermost first."""
     steps = module.split(".")
@@ -230,7 +230,7 @@ def _source(cls: type) -> Source:
     return Source("/".join(path.parts[-depth:]), _lines(path).get(cls.__name__, 1))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _lines(path: Path) -> dict[str, int]:
     """Line of each class in a file, read once; ``inspect`` would parse the file for each class."""
     found: dict[str, int] = {}

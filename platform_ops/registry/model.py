@@ -311,7 +311,7 @@ class Catalog:
 
     def to_json(self) -> str:
         """One document; equal catalogues give equal bytes."""
-        return adapter(Catalog).dump_json(self, indent=1, exclude_defaults=False).decode() + "\n"
+        return adapter(type(self)).dump_json(self, indent=1).decode() + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Catalog:
@@ -329,7 +329,7 @@ class Catalog:
 
 
 @cache
-def adapter(model: type[Any]) -> TypeAdapter[Any]:  # Any: one adapter for each dataclass here
+def adapter(model: Any) -> TypeAdapter[Any]:  # Any: one adapter for each dataclass here
     """The reader and writer of one dataclass; pydantic loads only where JSON is met."""
     from pydantic import TypeAdapter
 

@@ -8,7 +8,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cache
 from typing import Any, Final, Literal, get_args, get_origin
 
 from platform_ops.registry.classify import dotted
@@ -47,7 +47,7 @@ def parameters(cls: type) -> tuple[Parameter, ...]:
     return tuple(found.values())
 
 
-@lru_cache(maxsize=None)
+@cache
 def own_docstring(cls: type) -> Docstring:
     """The docstring that stands on this very class, with the fields of its constructor's."""
     own = parse(_text(cls))

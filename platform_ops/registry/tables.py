@@ -39,7 +39,9 @@ def read(metrics: str, settings: str, errors: str, tables: Mapping[str, str]) ->
         if path:
             _guarded(result, path, reader)
     for name, path in tables.items():
-        _guarded(result, path, lambda name=name, path=path: result.tables.append(_table(name, path)))
+        _guarded(
+            result, path, lambda name=name, path=path: result.tables.append(_table(name, path))
+        )
     return result
 
 
@@ -113,7 +115,9 @@ def _inner_model(annotation: Any, name: str) -> tuple[Any, str]:  # Any: annotat
     models = [each for each in arguments if hasattr(each, "model_fields")]
     if not models:
         return None, ""
-    mapping = isinstance(get_origin(annotation), type) and issubclass(get_origin(annotation), Mapping)
+    mapping = isinstance(get_origin(annotation), type) and issubclass(
+        get_origin(annotation), Mapping
+    )
     return models[0], f"<{_singular(name)}>." if mapping else ""
 
 

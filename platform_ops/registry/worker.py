@@ -6,6 +6,7 @@ Run as ``python -m platform_ops.registry.worker JOB RESULT`` by :mod:`platform_o
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from platform_ops.registry.connections import describe
@@ -18,8 +19,8 @@ from platform_ops.registry.tables import read
 __all__ = ["main", "run"]
 
 
-def run(job: Job) -> Result:
-    """Do the job in this process."""
+def run(job: Job) -> Iterator[Result]:
+    """Do the job in this process; the result so far, after each part."""
     result = Result()
     if job.tables:
         each = job.tables
@@ -32,14 +33,15 @@ def run(job: Job) -> Result:
                 module.name, str(module.path), package
             )
     if job.dags:
+        yield result  # before DAG files are run, which may end the process
         result.dags = parse_folders(dict(job.dags.folders))
-    return result
+    yield result
 
 
 def main(job: str, result: str) -> None:
     """Read the job's file, write the result's."""
-    found = run(adapter(Job).validate_json(Path(job).read_bytes()))
-    Path(result).write_bytes(adapter(Result).dump_json(found))
+    for found in run(adapter(Job).validate_json(Path(job).read_bytes())):
+        Path(result).write_bytes(adapter(Result).dump_json(found))
 
 
 if __name__ == "__main__":

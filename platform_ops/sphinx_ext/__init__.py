@@ -144,7 +144,12 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("env-get-outdated", _stale)
     app.connect("missing-reference", _missing_reference, priority=900)
     app.add_css_file("airflow.css")
-    return {"version": _VERSION, "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}
+    return {
+        "version": _VERSION,
+        "env_version": 1,
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+    }
 
 
 _DIRECTIVES: dict[str, Any] = {  # Any: docutils' type for directives is generic in no useful way
@@ -161,8 +166,18 @@ _DIRECTIVES: dict[str, Any] = {  # Any: docutils' type for directives is generic
 
 def _add_settings(app: Sphinx) -> None:
     add = app.add_config_value
-    add("airflow_catalog", {}, "env", (dict,), "What to catalogue: packages, DAG folders, and objects.")
-    add("airflow_catalog_file", "", "env", (str,), "A catalogue made before, instead of making one.")
+    add(
+        "airflow_catalog",
+        {},
+        "env",
+        (dict,),
+        "What to catalogue: packages, DAG folders, and objects.",
+    )
+    add(
+        "airflow_catalog_file", "", "env", (str,), "A catalogue made before, instead of making one."
+    )
     add("airflow_pages", "reference", "env", (str,), "Folder of the generated pages.")
-    add("airflow_source_url", "", "env", (str, dict), "Template of links to source: {path}, {line}.")
+    add(
+        "airflow_source_url", "", "env", (str, dict), "Template of links to source: {path}, {line}."
+    )
     add("airflow_methods", True, "env", (bool,), "Whether pages show methods, read by autodoc.")

@@ -104,7 +104,11 @@ class AirflowDomain(Domain):
         self.uses.pop(docname, None)
         self._found = None
 
-    def merge_domaindata(self, docnames: Iterable[str], otherdata: dict[str, Any]) -> None:  # Any: Sphinx's type
+    def merge_domaindata(
+        self,
+        docnames: Iterable[str],
+        otherdata: dict[str, Any],  # Any: Sphinx's own type
+    ) -> None:
         """Take over what another process read."""
         for docname in docnames:
             for part in ("documents", "uses"):
@@ -182,9 +186,7 @@ class AirflowDomain(Domain):
             return None
         docname, kind, name = found[0]
         anchor, title, _ = self.documents[docname][kind, name]
-        return make_refnode(
-            builder, node.get("refdoc", ""), docname, anchor, contnode, title
-        )
+        return make_refnode(builder, node.get("refdoc", ""), docname, anchor, contnode, title)
 
     def get_objects(self) -> Iterator[tuple[str, str, str, str, str, int]]:
         """Everything, for ``objects.inv`` and the search."""

@@ -52,17 +52,14 @@ def draw(
     digest = hashlib.blake2b(repr((label, layout)).encode(), digest_size=4).hexdigest()
     marker = f"airflow-arrow-{digest}"
     width, height = math.ceil(layout.width) + 2 * _MARGIN, math.ceil(layout.height) + 2 * _MARGIN
-    return "".join(
-        (
-            f'<svg class="airflow-graph" role="img" aria-label="{escape(label)}" '
-            f'viewBox="{-_MARGIN} {-_MARGIN} {width} {height}" width="{width}" height="{height}" '
-            f'xmlns="http://www.w3.org/2000/svg">',
-            f'<defs><marker id="{marker}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
-            f'markerHeight="7" orient="auto"><path d="M0,0.5 L7.5,4 L0,7.5 z"/></marker></defs>',
-            *(_line(line, marker, downwards=downwards) for line in layout.lines),
-            *_boxes(layout, cards),
-            "</svg>",
-        )
+    lines = (_line(line, marker, downwards=downwards) for line in layout.lines)
+    return (
+        f'<svg class="airflow-graph" role="img" aria-label="{escape(label)}" '
+        f'viewBox="{-_MARGIN} {-_MARGIN} {width} {height}" width="{width}" height="{height}" '
+        'xmlns="http://www.w3.org/2000/svg">'
+        f'<defs><marker id="{marker}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
+        'markerHeight="7" orient="auto"><path d="M0,0.5 L7.5,4 L0,7.5 z"/></marker></defs>'
+        f"{''.join(lines)}{''.join(_boxes(layout, cards))}</svg>"
     )
 
 

@@ -61,7 +61,9 @@ class GraphDirective(CatalogDirective):
     has_content = True
     required_arguments = 1
     final_argument_whitespace = True
-    option_spec: ClassVar[dict[str, Any]] = {"downwards": directives.flag}  # Any: docutils' own type
+    option_spec: ClassVar[dict[str, Any]] = {
+        "downwards": directives.flag
+    }  # Any: docutils' own type
 
     def run(self) -> list[nodes.Node]:
         """Draw it; the argument is what a screen reader says instead."""

@@ -34,7 +34,9 @@ KINDS = {
         Kind("hook", "hooks", "Hooks", True, "How tasks talk to other systems."),
         Kind("trigger", "triggers", "Triggers", True, "What deferred tasks wait on."),
         Kind("notifier", "notifiers", "Notifiers", True, "How people are told."),
-        Kind("connection", "connections", "Connections", False, "Connection types and their forms."),
+        Kind(
+            "connection", "connections", "Connections", False, "Connection types and their forms."
+        ),
         Kind("metric", "metrics", "Metrics", False, "What is counted and timed."),
         Kind("setting", "settings", "Settings", False, "What a site can set."),
         Kind("error", "errors", "Errors", False, "What is raised, and whether a retry can help."),

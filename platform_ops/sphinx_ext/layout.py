@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 __all__ = ["Box", "Layout", "Line", "arrange"]
 
@@ -148,7 +149,7 @@ def _neighbours(
     before: dict[Hashable, list[Hashable]] = defaultdict(list)
     after: dict[Hashable, list[Hashable]] = defaultdict(list)
     for chain in chains.values():
-        for one, other in zip(chain, chain[1:], strict=False):
+        for one, other in pairwise(chain):
             after[one].append(other)
             before[other].append(one)
     return before, after
@@ -163,7 +164,10 @@ def _order(
     for sweep in range(_SWEEPS):
         near = before if sweep % 2 == 0 else after
         for layer in layers if sweep % 2 == 0 else reversed(layers):
-            keys = {node: _mean([place[each] for each in near.get(node, ())], place[node]) for node in layer}
+            keys = {
+                node: _mean([place[each] for each in near.get(node, ())], place[node])
+                for node in layer
+            }
             layer.sort(key=keys.__getitem__)
             place.update((node, float(index)) for index, node in enumerate(layer))
 
@@ -188,8 +192,7 @@ def _across(
             wanted = [
                 _mean([centre[each] for each in near.get(node, ())], centre[node]) for node in layer
             ]
-            for node, position in zip(layer, _spread(layer, wanted, thickness), strict=True):
-                centre[node] = position
+            centre.update(zip(layer, _spread(layer, wanted, thickness), strict=True))
     return centre
 
 
@@ -197,10 +200,7 @@ def _spread(
     layer: Sequence[Hashable], wanted: Sequence[float], thickness: Mapping[Hashable, float]
 ) -> list[float]:
     """As near to the wanted places as order and gaps allow: the mean of packing either way."""
-    gaps = [
-        (thickness[one] + thickness[other]) / 2 + _GAP_ACROSS
-        for one, other in zip(layer, layer[1:], strict=False)
-    ]
+    gaps = [(thickness[one] + thickness[other]) / 2 + _GAP_ACROSS for one, other in pairwise(layer)]
     low = list(wanted)
     for index, gap in enumerate(gaps):
         low[index + 1] = max(low[index + 1], low[index] + gap)

@@ -36,6 +36,14 @@ _TRANSFORMS = (
     references.ExternalTargets,
     references.InternalTargets,
 )
+_TARGETS = (
+    nodes.system_message,
+    nodes.target,
+    nodes.footnote,
+    nodes.citation,
+    nodes.substitution_definition,
+)
+_POINTERS = (nodes.footnote_reference, nodes.citation_reference, nodes.substitution_reference)
 _WARNING = 2  # docutils counts: 1 information, 2 warning, 3 error, 4 severe
 
 
@@ -121,8 +129,6 @@ def _note(message: nodes.system_message, faults: list[str]) -> None:
 
 def _settle(document: nodes.document, faults: str) -> None:
     """Leave nothing behind that only makes sense in the document it came from."""
-    for message in list(document.findall(nodes.system_message)):
-        message.parent.remove(message)
     for problematic in list(document.findall(nodes.problematic)):
         problematic.replace_self(nodes.literal("", problematic.astext().strip("`:")))
     for section in list(document.findall(nodes.section)):
@@ -131,12 +137,10 @@ def _settle(document: nodes.document, faults: str) -> None:
     for reference in list(document.findall(nodes.reference)):
         if not reference.get("refuri"):
             reference.replace_self(nodes.inline("", "", *reference.children))
-    for kind in (nodes.target, nodes.footnote, nodes.citation, nodes.substitution_definition):
-        for node in list(document.findall(kind)):
-            node.parent.remove(node)
-    for kind in (nodes.footnote_reference, nodes.citation_reference, nodes.substitution_reference):
-        for node in list(document.findall(kind)):
-            node.replace_self(nodes.Text(node.astext()))
+    for node in list(document.findall(lambda each: isinstance(each, _TARGETS))):
+        node.parent.remove(node)
+    for node in list(document.findall(lambda each: isinstance(each, _POINTERS))):
+        node.replace_self(nodes.Text(node.astext()))
     for xref in document.findall(addnodes.pending_xref):
         xref["airflow_faults"] = faults
 

@@ -50,5 +50,7 @@ def _root_page(kinds: list[str]) -> str:
 
 
 def _heading(title: str) -> str:
-    escaped = title.replace("\\", "\\\\").replace("_", "\\_").replace("*", "\\*").replace("`", "\\`")
+    escaped = (
+        title.replace("\\", "\\\\").replace("_", "\\_").replace("*", "\\*").replace("`", "\\`")
+    )
     return f"{escaped}\n{'=' * max(len(escaped), 3)}\n"

@@ -50,7 +50,7 @@ class CatalogProject(Project):
         written |= self._generated
         return written
 
-    def doc2path(self, docname: str, absolute: bool) -> _StrPath:  # noqa: FBT001  Sphinx's signature
+    def doc2path(self, docname: str, absolute: bool) -> _StrPath:
         """Where a document's source is."""
         if docname not in self._generated:
             return super().doc2path(docname, absolute)

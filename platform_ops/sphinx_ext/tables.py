@@ -108,12 +108,16 @@ class ErrorsDirective(CatalogDirective):
                 "error", entry.name, anchor, entry.name, aliases=[f"{entry.module}.{entry.name}"]
             )
             self.note_python(f"{entry.module}.{entry.name}", "exception", anchor)
-            name = nodes.inline("", "", term(entry.name, anchor), classes=[f"airflow-depth-{depth - 1}"])
+            name = nodes.inline(
+                "", "", term(entry.name, anchor), classes=[f"airflow-depth-{depth - 1}"]
+            )
             where = f"{entry.module}.{entry.name}"
             about = self.prose.line(entry.summary, where, within=where)
             more = self.prose.blocks(entry.description, where, within=where)
             rows.append(([name], [paragraph(*about), *more], [retried_badge(entry)]))
-        return [table(("Error", "What happened", "Retried"), rows, classes=["airflow-errors"], ids=ids)]
+        return [
+            table(("Error", "What happened", "Retried"), rows, classes=["airflow-errors"], ids=ids)
+        ]
 
 
 def retried_badge(error: ErrorEntry) -> nodes.inline:

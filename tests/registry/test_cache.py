@@ -57,6 +57,18 @@ def test_heirs_elsewhere_follow_their_base_and_what_is_gone_leaves(shelf: Root) 
     assert "a_library_that_nobody_has" not in text
 
 
+def test_a_dag_file_that_ends_its_process_takes_nothing_else_with_it(shelf: Root) -> None:
+    (shelf.path / "dags" / "fatal.py").write_text(
+        "from airflow.sdk import DAG\nimport os\n\nos._exit(3)\n"
+    )
+    _, _, text = built(shelf)
+    found = Catalog.from_json(text)
+    assert {each.short for each in found.classes} >= {"LendOperator", "ShelfHook"}
+    assert ("dag", "../dags", "parsing it ended the process, with 3") in {
+        (each.kind, each.where, each.message) for each in found.problems
+    }
+
+
 def test_a_cache_that_cannot_be_read_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / "airflow-catalog.cache.json").write_text("{")
     assert build(CatalogConfig(), tmp_path).catalog == Catalog()

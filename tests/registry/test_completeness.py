@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from platform_ops.findings import Severity
 from platform_ops.registry import Catalog, check
 from platform_ops.registry.model import ClassEntry

@@ -26,7 +26,9 @@ def test_an_operator_is_described_in_full(shelf_catalog: Catalog) -> None:
     found = entry(shelf_catalog, "LendOperator")
     assert found.import_line == "from shelf import LendOperator"
     assert found.summary == "Lend a book, and write down to whom. It keeps a ledger."
-    assert found.description == "The ledger is *never* shortened; see :class:`shelf.hooks.ShelfHook`."
+    assert (
+        found.description == "The ledger is *never* shortened; see :class:`shelf.hooks.ShelfHook`."
+    )
     assert found.since == "1.4"
     assert found.template_ext == (".title",)
     assert found.references == ("`The shelf's rules <https://example.com/rules>`__.",)
@@ -115,4 +117,3 @@ def test_a_dag_is_what_a_scheduler_sees(shelf_catalog: Catalog) -> None:
 
 def test_a_catalogue_reads_back_equal(shelf_catalog: Catalog) -> None:
     assert Catalog.from_json(shelf_catalog.to_json()) == shelf_catalog
-

@@ -42,14 +42,20 @@ def test_own_parameters_are_those_of_the_signature(catalog: Catalog) -> None:
             for each in list(signature.parameters.values())[1:]
             if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)
         ]
-        own = [(each.name, each.required) for each in entry.parameters if each.declared_by == entry.name]
+        own = [
+            (each.name, each.required)
+            for each in entry.parameters
+            if each.declared_by == entry.name
+        ]
         assert own == expected, entry.name
         compared += len(own)
     assert compared > 100
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_every_class_that_its_source_calls_by_a_kind_is_there(package: str, catalog: Catalog) -> None:
+def test_every_class_that_its_source_calls_by_a_kind_is_there(
+    package: str, catalog: Catalog
+) -> None:
     """Names are no proof for the catalogue, but here they are an independent count."""
     missing = set(_named_like_a_kind(package)) - {each.name for each in catalog.classes}
     unread = {each.where for each in catalog.problems if each.kind == "module"}

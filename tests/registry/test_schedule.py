@@ -18,7 +18,12 @@ _ASSET = {"__type": "asset", "name": "a"}
     [
         ("x.NullTimetable", {}, "None", "only when it is triggered"),
         ("x.OnceTimetable", {}, "@once", "once"),
-        (_CRON, {"expression": "0 0 * * *", "timezone": "UTC"}, "@daily", "every day at 00:00 (UTC)"),
+        (
+            _CRON,
+            {"expression": "0 0 * * *", "timezone": "UTC"},
+            "@daily",
+            "every day at 00:00 (UTC)",
+        ),
         (
             _INTERVAL,
             {"expression": "0 * * * *", "timezone": "Europe/Paris"},

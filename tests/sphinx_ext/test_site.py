@@ -17,7 +17,7 @@ _OPERATOR = "reference/operators/shelf.LendOperator"
 def site(tmp_path_factory: pytest.TempPathFactory) -> Root:
     """The site, built once, warnings being errors."""
     root = copied("shelf", tmp_path_factory.mktemp("site"))
-    root.build("-W", "--keep-going", "-n")
+    root.build("-W", "--keep-going", "-n", "-D", "airflow_methods=1")
     return root
 
 
@@ -63,25 +63,42 @@ def test_its_parameters_are_grouped_typed_and_marked(site: Root) -> None:
     assert rows(shelf.parent) == [
         ["shelf_conn_id", "str = 'shelf_default' Connection of the shelf."]
     ]
-    assert text(page.select_one("details summary")) == f"{len(rows(inherited.parent))} more from BaseOperator"
+    assert (
+        text(page.select_one("details summary"))
+        == f"{len(rows(inherited.parent))} more from BaseOperator"
+    )
     assert page.select_one("tr#param-reader a[href='#param-reader']")
 
 
 def test_it_shows_metrics_errors_examples_and_source(site: Root) -> None:
     page = soup(site, _OPERATOR)
-    assert rows(page.select_one("#metrics")) == [["shelf.loans", "Books lent.", "counter books", "branch"]]
+    assert rows(page.select_one("#metrics")) == [
+        ["shelf.loans", "Books lent.", "counter books", "branch"]
+    ]
     assert rows(page.select_one("#errors")) == [["ShelfClosed", "It is night.", "yes"]]
     example = page.select_one("#example pre")
     assert text(example).startswith('""" Books go out. """'.replace(" ", "")[:3])
     assert "A licence that no reader wants" not in text(example)
-    assert rows(page.select_one("#used-by")) == [["lending", "at 04:30 (UTC)", "Lends a book every night."]]
+    assert rows(page.select_one("#used-by")) == [
+        ["lending", "at 04:30 (UTC)", "Lends a book every night."]
+    ]
     assert page.select_one("a[href='https://example.com/shelf/operators.py#L23']")
     assert page.select_one("a[href='https://example.com/rules']")
 
 
+def test_methods_are_read_by_autodoc(site: Root) -> None:
+    methods = soup(site, _OPERATOR).select_one("#methods")
+    assert "execute" in text(methods)
+    assert "Lend it." in text(methods)
+    assert soup(site, "reference/hooks/shelf.hooks.ShelfHook").find(id="shelf.hooks.ShelfHook.take")
+
+
 def test_a_dags_page_shows_when_who_what_and_a_graph(site: Root) -> None:
     page = soup(site, "reference/dags/lending")
-    assert text(page.select_one(".airflow-facts")) == "Runs : at 04:30 (UTC) 30 4 * * * Owner : librarian"
+    assert (
+        text(page.select_one(".airflow-facts"))
+        == "Runs : at 04:30 (UTC) 30 4 * * * Owner : librarian"
+    )
     assert rows(page.select_one("#tasks")) == [
         ["lend mapped", "LendOperator", ""],
         ["tell", "@task", "Count what went out."],
@@ -105,7 +122,10 @@ def test_markdown_of_a_dag_is_rendered_and_its_html_is_not_obeyed(site: Root) ->
 def test_tables_have_an_anchor_for_each_row(site: Root) -> None:
     assert soup(site, "reference/metrics").find(id="metric-shelf.loans")
     settings = soup(site, "reference/settings")
-    assert [text(each).rstrip("¶ ") for each in settings.select("h2")] == ["Top level", "[branches.<branch>]"]
+    assert [text(each).rstrip("¶ ") for each in settings.select("h2")] == [
+        "Top level",
+        "[branches.<branch>]",
+    ]
     assert rows(settings)[2] == ["open_hours", "int hours = 8 How long a day it is open."]
     errors = soup(site, "reference/errors")
     assert rows(errors) == [
@@ -118,7 +138,8 @@ def test_tables_have_an_anchor_for_each_row(site: Root) -> None:
 def test_roles_find_things_by_any_of_their_names_in_markdown_too(site: Root) -> None:
     guide = soup(site, "guide")
     targets = [each["href"] for each in guide.select("p a.reference.internal")]
-    operator, sensor = f"{_OPERATOR}.html#shelf.LendOperator", "reference/sensors/shelf.operators.Patience.html#shelf.operators.Patience"
+    operator = f"{_OPERATOR}.html#shelf.LendOperator"
+    sensor = "reference/sensors/shelf.operators.Patience.html#shelf.operators.Patience"
     assert targets == [
         operator, operator, sensor, sensor,
         "reference/errors.html#error-ShelfClosed",
@@ -150,7 +171,11 @@ def test_other_sites_find_everything_in_the_inventory(site: Root) -> None:
 
 
 def test_no_page_lies_in_the_source_tree(site: Root) -> None:
-    assert {each.name for each in (site.path / "docs").iterdir()} == {"conf.py", "guide.md", "index.rst"}
+    assert {each.name for each in (site.path / "docs").iterdir()} == {
+        "conf.py",
+        "guide.md",
+        "index.rst",
+    }
 
 
 _WATCHED = """
@@ -171,7 +196,9 @@ def stamps(site: Root) -> dict[str, int]:
     }
 
 
-def test_a_warm_build_imports_no_airflow_and_a_change_rewrites_what_shows_it(tmp_path: Path) -> None:
+def test_a_warm_build_imports_no_airflow_and_a_change_rewrites_what_shows_it(
+    tmp_path: Path,
+) -> None:
     site = copied("shelf", tmp_path)
     site.build("-j", "2")
     before = stamps(site)
@@ -193,14 +220,18 @@ def test_a_warm_build_imports_no_airflow_and_a_change_rewrites_what_shows_it(tmp
     assert "every morning" in site.page("reference/dags/lending")
 
 
-def test_a_faulty_docstring_is_a_warning_of_its_own_type_and_the_page_stands(tmp_path: Path) -> None:
+def test_a_faulty_docstring_is_a_warning_of_its_own_type_and_the_page_stands(
+    tmp_path: Path,
+) -> None:
     site = copied("shelf", tmp_path)
     site.replace("package/shelf/operators.py", "is *never* shortened", "is *never shortened ``")
     site.replace("package/shelf/operators.py", "shelf.hooks.ShelfHook`.", "shelf.NoSuchHook`.")
     said = site.build()
     assert "docstring of shelf.operators.LendOperator" in said
     assert "[airflow.markup]" in said
-    assert "refers to class 'shelf.NoSuchHook', which is not to be found [airflow.reference]" in said
+    assert (
+        "refers to class 'shelf.NoSuchHook', which is not to be found [airflow.reference]" in said
+    )
     assert "Lend a book" in site.page(_OPERATOR)
 
 

@@ -12,4 +12,5 @@ airflow_catalog = {
     "dags": ["../dags"],
 }
 airflow_source_url = "https://example.com/{path}#L{line}"
+airflow_methods = False
 suppress_warnings = ["airflow.module", "airflow.dag"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from airflow.sdk import BaseOperator, BaseSensorOperator
 
@@ -37,11 +37,16 @@ class LendOperator(ShelfTask):
     """
 
     template_fields = ("title", "note")
-    template_fields_renderers = {"title": "bash"}
+    template_fields_renderers: ClassVar[dict[str, str]] = {"title": "bash"}
     template_ext = (".title",)
 
     def __init__(
-        self, *, title: str, reader: str = "anyone", condition: Condition | None = None, **kwargs: Any
+        self,
+        *,
+        title: str,
+        reader: str = "anyone",
+        condition: Condition | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.title = title
@@ -49,7 +54,7 @@ class LendOperator(ShelfTask):
         self.reader = reader
         self.condition = condition
 
-    def execute(self, context: Any) -> str:
+    def execute(self, context: Any) -> str:  # noqa: ARG002
         """Lend it."""
         return self.title
 
@@ -65,7 +70,7 @@ class Patience(BaseSensorOperator):
         self.title = title
         self.deferrable = deferrable
 
-    def poke(self, context: Any) -> bool:
+    def poke(self, context: Any) -> bool:  # noqa: ARG002
         """Look."""
         return True
 

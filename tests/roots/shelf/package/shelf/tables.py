@@ -25,7 +25,9 @@ class Branch(BaseModel):
     """One house."""
 
     street: str = Field(description="Where it stands.")
-    open_hours: int = Field(8, description="How long a day it is open.", json_schema_extra={"unit": "hours"})
+    open_hours: int = Field(
+        8, description="How long a day it is open.", json_schema_extra={"unit": "hours"}
+    )
 
 
 class Settings(BaseModel):
