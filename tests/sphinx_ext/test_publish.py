@@ -1,25 +1,12 @@
-"""Publish to a folder, a bare git repository and S3 over a socket; die at every step on the way."""
+"""Publish to a folder, a bare git repository and S3 over a socket."""
 
 from __future__ import annotations
 
-import http.client
 import json
-import os
 import re
-import shutil
-import signal
 import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import count
-from pathlib import Path, PurePosixPath
-from typing import NamedTuple
-from urllib.parse import urlsplit
+from pathlib import Path
 
 import obstore
 import pytest
@@ -29,117 +16,15 @@ from obstore.store import S3Store
 from platform_ops.errors import PublishError
 from platform_ops.sphinx_ext.publish import publish
 from platform_ops.sphinx_ext.publish.__main__ import main
-from platform_ops.sphinx_ext.publish.versions import Version, added, from_json
-from tests.fakes.s3 import S3Server
-
-PUBLISH = (sys.executable, "-m", "platform_ops.sphinx_ext.publish")
-
-
-def site(folder: Path, mark: str) -> Path:
-    """A built site: each page names its build and links a style whose content names it too."""
-    pages = {
-        "index.html": f'<link href="_static/style.css"><h1>{mark}</h1>',
-        "reference/http.html": f'<link href="../_static/style.css"><h1>{mark}</h1>',
-        f"only/in {mark} ü.html": f'<link href="../_static/style.css"><h1>{mark}</h1>',
-        "_static/style.css": f"/* {mark} */",
-        "objects.inv": f"# {mark}",
-        ".doctrees/index.doctree": "for Sphinx alone",
-        ".buildinfo": "for Sphinx alone",
-    }
-    for name, text in pages.items():
-        path = folder / mark / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
-    return folder / mark
-
-
-class Place(NamedTuple):
-    """Where to publish, and how a reader gets a file from there."""
-
-    destination: str
-    read: Callable[[str], bytes | None]
-
-    def listing(self) -> tuple[Version, ...]:
-        return from_json(self.read("versions.json"), "versions.json")
-
-    def follow(self, page: str) -> str:
-        """Open a page as a browser does, along redirects and with its style; return its build's mark."""
-        body = self.read(page)
-        assert body is not None, f"{page} is not there"
-        text = body.decode()
-        if target := re.search(r'http-equiv="refresh" content="0; url=([^"]+)"', text):
-            return self.follow(_joined(page, target[1]))
-        style = re.search(r'href="([^"]+)"', text)
-        mark = re.search(r"<h1>(.+)</h1>", text)
-        assert style
-        assert mark
-        assert self.read(_joined(page, style[1])) == f"/* {mark[1]} */".encode()
-        return mark[1]
-
-
-def _joined(page: str, link: str) -> str:
-    path = os.path.normpath(PurePosixPath(page).parent / link)
-    return f"{path}/index.html" if link.endswith("/") else path
-
-
-def _in_folder(tmp_path: Path) -> Place:
-    root = tmp_path / "served"
-
-    def read(file: str) -> bytes | None:
-        return (root / file).read_bytes() if (root / file).is_file() else None
-
-    return Place(str(root), read)
-
-
-def _in_git(tmp_path: Path) -> Place:
-    repository = tmp_path / "pages.git"
-    subprocess.run(["git", "init", "--quiet", "--bare", "--template=", repository], check=True)
-
-    tips: dict[bytes, dict[str, bytes]] = {}
-
-    def read(file: str) -> bytes | None:
-        tip = repository / "refs" / "heads" / "gh-pages"
-        if not tip.exists():
-            return None
-        commit = tip.read_bytes().strip()
-        if commit not in tips:
-            tips[commit] = _files_of(repository, commit.decode())
-        return tips[commit].get(file)
-
-    return Place(f"git+{repository}#gh-pages", read)
-
-
-def _files_of(repository: Path, commit: str) -> dict[str, bytes]:
-    git = ["git", "-C", str(repository)]
-    listing = subprocess.check_output([*git, "ls-tree", "-r", "-z", commit], text=True)
-    entries = [entry.split("\t") for entry in listing.split("\0") if entry]
-    wanted = "".join(entry[0].split()[2] + "\n" for entry in entries).encode()
-    rest = subprocess.check_output([*git, "cat-file", "--batch"], input=wanted)
-    files = {}
-    for _, path in entries:
-        header, _, rest = rest.partition(b"\n")
-        size_bytes = int(header.split()[2])
-        files[path], rest = rest[:size_bytes], rest[size_bytes + 1 :]
-    return files
-
-
-def _in_s3(url: str) -> Place:
-    store = S3Store.from_url(url, client_options={"allow_http": True})
-
-    def read(file: str) -> bytes | None:
-        try:
-            return bytes(obstore.get(store, file).bytes())
-        except FileNotFoundError:
-            return None
-
-    return Place(url, read)
+from platform_ops.sphinx_ext.publish.versions import Version, added
+from tests.sphinx_ext.published import Place, in_folder, in_git, in_s3, site
 
 
 @pytest.fixture(params=["folder", "git", "s3"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "s3":
-        return _in_s3(f"s3://{request.getfixturevalue('s3_bucket')}/docs")
-    return _in_folder(tmp_path) if request.param == "folder" else _in_git(tmp_path)
+        return in_s3(f"s3://{request.getfixturevalue('s3_bucket')}/docs")
+    return in_folder(tmp_path) if request.param == "folder" else in_git(tmp_path)
 
 
 def test_older_versions_stay_and_the_newest_release_leads(place: Place, tmp_path: Path) -> None:
@@ -226,157 +111,6 @@ def test_rival_publishers_lose_nothing(place: Place, tmp_path: Path) -> None:
     assert place.follow("index.html") == "build of 1.2"
 
 
-# --- Death on the way ---
-
-
-def _assert_every_reader_is_served(place: Place, builds: set[str]) -> None:
-    assert place.follow("index.html") == "old release"
-    assert place.follow("latest/reference/http.html") == "old release"
-    for entry in place.listing():
-        expected = {"old release"} if entry.version == "1.0" else builds
-        assert place.follow(f"{entry.url}index.html") in expected
-        for page in ("index.html", "reference/http.html"):
-            assert place.follow(f"{entry.version}/{page}") in expected
-
-
-FILE_CHANGES = frozenset({"os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink", "open"})
-PROCESSES = frozenset(
-    {"subprocess.Popen"}
-)  # what git does in one of them, it does at once or not at all
-
-
-def _dies_at(step: int, steps: frozenset[str], publishing: Callable[[], object]) -> bool:
-    """Run it in a fork that is killed before its nth step, as Python's audit events tell them."""
-    child = os.fork()
-    if child == 0:
-        sys.addaudithook(_killer(step, steps))
-        publishing()
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-
-
-def _killer(step: int, steps: frozenset[str]) -> Callable[[str, tuple[object, ...]], None]:
-    left = step
-
-    def watch(event: str, arguments: tuple[object, ...]) -> None:
-        nonlocal left
-        if event in steps and not (event == "open" and _only_reads(arguments[2])):
-            left -= 1
-            if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    return watch
-
-
-def _only_reads(flags: object) -> bool:
-    return isinstance(flags, int) and not flags & (os.O_WRONLY | os.O_RDWR)
-
-
-@pytest.mark.parametrize(
-    ("build", "steps", "before"),
-    [
-        (_in_folder, FILE_CHANGES, ()),
-        (_in_folder, FILE_CHANGES, ("a", "b")),
-        (_in_git, PROCESSES, ("a",)),
-    ],
-)
-def test_death_at_any_step_leaves_readers_with_whole_builds(
-    build: Callable[[Path], Place], steps: frozenset[str], before: tuple[str, ...], tmp_path: Path
-) -> None:
-    start = build(tmp_path)
-    publish(site(tmp_path, "old release"), start.destination, "1.0", ["latest"])
-    for mark in before:
-        publish(site(tmp_path, mark), start.destination, "main")
-    new = site(tmp_path, "new")
-
-    for step in count(1):
-        folder = tmp_path / f"step {step}"
-        name = Path(re.sub(r"^git\+|#.*", "", start.destination)).name
-        shutil.copytree(tmp_path / name, folder / name, symlinks=True)
-        tried = build(folder)
-        if not _dies_at(step, steps, partial(publish, new, tried.destination, "main")):
-            assert step > 5
-            break
-        _assert_every_reader_is_served(tried, {"new", *before[-1:]})
-
-        publish(new, tried.destination, "main")
-        assert tried.follow("main/index.html") == "new"
-        assert not list(folder.rglob(".new-*"))
-
-
-@contextmanager
-def _killing_proxy(upstream: str, step: int) -> Iterator[tuple[str, list[int]]]:
-    """Pass requests on to an S3 server; instead of the nth that changes something, kill the process named."""
-    victims: list[int] = []
-    changes = 0
-    lock = threading.Lock()
-
-    class Proxy(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _pass_on(self) -> None:
-            nonlocal changes
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            with lock:
-                changes += self.command != "GET"
-                dead = changes >= step
-            if dead:
-                for victim in victims:
-                    os.kill(victim, signal.SIGKILL)
-                self.close_connection = True
-                return
-            server = http.client.HTTPConnection(urlsplit(upstream).netloc, timeout=30)
-            server.request(self.command, self.path, body, dict(self.headers))
-            reply = server.getresponse()
-            content = reply.read()
-            server.close()
-            self.send_response(reply.status)
-            for name in ("Content-Type", "ETag", "Last-Modified"):
-                if value := reply.headers[name]:
-                    self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        do_GET = do_PUT = do_POST = do_DELETE = _pass_on  # noqa: N815  the names http.server calls
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  its name there
-            """Keep the test's output to itself."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", victims
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_death_at_any_request_leaves_readers_of_s3_with_whole_builds(
-    s3_bucket: str, s3_server: S3Server, tmp_path: Path
-) -> None:
-    new = site(tmp_path, "new")
-    for step in count(1):
-        tried = _in_s3(f"s3://{s3_bucket}/{step}")
-        publish(site(tmp_path, "old release"), tried.destination, "1.0", ["latest"])
-        publish(site(tmp_path, "a"), tried.destination, "main")
-
-        command = [*PUBLISH, str(new), tried.destination, "--version", "main"]
-        with _killing_proxy(s3_server.url, step) as (proxy, victims):
-            environment = {**os.environ, "AWS_ENDPOINT_URL": proxy}
-            with subprocess.Popen(command, env=environment) as process:
-                victims.append(process.pid)
-        _assert_every_reader_is_served(tried, {"new", "a"})
-
-        publish(new, tried.destination, "main")
-        assert tried.follow("main/index.html") == "new"
-        if process.returncode != -signal.SIGKILL:
-            assert process.returncode == 0
-            assert step > 5
-            break
-
-
 # --- git ---
 
 
@@ -386,7 +120,7 @@ def _git(place: Place, *arguments: str) -> str:
 
 
 def test_a_branch_keeps_what_others_put_there_and_gets_one_commit_each(tmp_path: Path) -> None:
-    place = _in_git(tmp_path)
+    place = in_git(tmp_path)
     clone = tmp_path / "clone"
     by = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
     subprocess.run(["git", "clone", "--quiet", tmp_path / "pages.git", clone], check=True)
@@ -410,7 +144,7 @@ def test_a_branch_keeps_what_others_put_there_and_gets_one_commit_each(tmp_path:
 def test_git_takes_its_settings_from_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = _in_git(tmp_path)
+    place = in_git(tmp_path)
     # As the workflow does, to hand over its token: another address for the one that is named.
     monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
     monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.{tmp_path}/.insteadOf")
