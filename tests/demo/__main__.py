@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import sys
@@ -140,10 +141,24 @@ def _explain(screen: Screen, err: DemoFailed) -> None:
     if err.log is not None and err.log.exists():
         screen.say(f"\nThe end of {err.log}:", "dim")
         for line in err.log.read_text("utf-8", "replace").splitlines()[-TAIL_LINES:]:
-            screen.console.print(line, markup=False, soft_wrap=True)
+            screen.say(_readable(line))
     screen.say(f"\nFAILED  {err}", "bold red")
     if err.folder is not None:
         screen.say(f"Nothing is left running; logs and archive are kept in {err.folder}")
+
+
+def _readable(line: str) -> str:
+    """A line of a log, for people: those of tasks are JSON."""
+    try:
+        entry = json.loads(line)
+        causes = [
+            f"{each['exc_type']}: {each['exc_value']}" for each in entry.get("error_detail", [])
+        ]
+        return "\n  ".join(
+            [f"{entry['timestamp'][11:19]} {entry['level']:8}{entry['event']}", *causes]
+        )
+    except (ValueError, TypeError, KeyError):
+        return line
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

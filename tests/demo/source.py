@@ -11,6 +11,7 @@ import hashlib
 import importlib.util
 import io
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -120,7 +121,7 @@ class Source:
     def switch_on(self) -> None:
         """Serve, at the same address as before where there was one."""
         address = ("127.0.0.1", urlsplit(self.url).port or 0)
-        self._server = ThreadingHTTPServer(address, type("Handler", (_Handler,), {"source": self}))
+        self._server = _Server(address, type("Handler", (_Handler,), {"source": self}))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
@@ -205,6 +206,13 @@ def _page(path: str, query: Mapping[str, str]) -> Answer | None:
         {"time": row["date"].replace("/", "-"), "temp_f": float(row["temp"])} for row in chosen
     )
     return Answer.lines(readings, link)
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client may go away whenever it likes; anything else is a fault of this file."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]  # socketserver's own types are private
 
 
 class _Handler(BaseHTTPRequestHandler):
