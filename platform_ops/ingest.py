@@ -18,7 +18,11 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, get_args
 
 from airflow.sdk import Asset, BaseHook, BaseOperator, conf, get_current_context
-from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowNotFoundException,
+    AirflowSkipException,
+)
 
 from platform_ops import archive, metrics, settings
 from platform_ops.archive import Commit, Outcome, Session
@@ -37,6 +41,7 @@ __all__ = [
     "archive_session",
     "asset",
     "connection",
+    "entity_of",
     "site_settings",
     "slot_of",
 ]
@@ -48,6 +53,17 @@ def asset(entity: str | Entity) -> Asset:
     """The one Airflow asset of an entity; it does not depend on where the archive is."""
     parsed = Entity.parse(entity)
     return Asset(name=str(parsed), uri=parsed.uri)
+
+
+def entity_of(text: str | Entity) -> Entity:
+    """The entity of a name that is known only in the task.
+
+    :raises AirflowFailException: It is no name of an entity.
+    """
+    try:
+        return Entity.parse(text)
+    except UrlError as err:
+        raise AirflowFailException(f"UrlError: {err}") from err
 
 
 def connection(conn_id: str) -> Connection:
@@ -161,7 +177,7 @@ def archive_session(
     :raises AirflowFailException: An error that a retry cannot cure; its cause is the error itself.
     :raises PlatformError: An error that a retry may cure.
     """
-    parsed = _entity(entity)
+    parsed = entity_of(entity)
     within = context or get_current_context()
     with _reported(parsed):
         _require_known(mode, on_existing)
@@ -329,18 +345,13 @@ def _reported(entity: Entity) -> Iterator[None]:
     """Count a failure by its class, and tell Airflow not to retry what a retry cannot cure."""
     try:
         yield
+    except AirflowSkipException:
+        raise
     except Exception as err:
         metrics.emit(metrics.FAILURES, 1, entity, error=type(err).__name__)
         if isinstance(err, PlatformError) and not err.retryable:
             raise AirflowFailException(f"{type(err).__name__}: {err}") from err
         raise
-
-
-def _entity(text: str | Entity) -> Entity:
-    try:
-        return Entity.parse(text)
-    except UrlError as err:
-        raise AirflowFailException(f"UrlError: {err}") from err
 
 
 def _require_known(mode: Mode | None, on_existing: OnExisting | None) -> None:

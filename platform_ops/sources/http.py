@@ -22,7 +22,14 @@ from airflow.sdk.log import mask_secret
 from platform_ops import archive
 from platform_ops.entity import Entity, Part
 from platform_ops.errors import SourceRejected, SourceTruncated, SourceUnavailable
-from platform_ops.ingest import ArchivingOperator, Capture, archive_session, connection, slot_of
+from platform_ops.ingest import (
+    ArchivingOperator,
+    Capture,
+    archive_session,
+    connection,
+    entity_of,
+    slot_of,
+)
 from platform_ops.redaction import is_secret_name, safe_url
 from platform_ops.sources import exchange
 from platform_ops.sources.exchange import Delivery
@@ -125,7 +132,7 @@ class ArchivingHttpHook(HttpHook):
 
     def _entity(self, context: Context) -> Entity:
         named = self.get_connection(self.http_conn_id).extra_dejson.get("entity")
-        return Entity.parse(named or f"{self.http_conn_id}.{context['ti'].task_id}")
+        return entity_of(named or f"{self.http_conn_id}.{context['ti'].task_id}")
 
     def _answer(
         self,
