@@ -75,13 +75,13 @@ class CatalogConfig:
 
         :raises ConfigError: There is no such file, or it sets no ``airflow_catalog``.
         """
-        path = folder / "conf.py"
+        path = (folder / "conf.py").resolve()
         if not path.is_file():
             raise ConfigError(
                 f"{path}: no such file; name the folder that holds your site's conf.py"
             )
         with contextlib.chdir(folder):
-            values = runpy.run_path("conf.py")
+            values = runpy.run_path(str(path))
         if "airflow_catalog" not in values:
             raise ConfigError(f"{path}: sets no airflow_catalog")
         return cls.from_mapping(values["airflow_catalog"], folder)

@@ -328,9 +328,13 @@ class Catalog:
         return catalog
 
 
-@cache
 def adapter(model: Any) -> TypeAdapter[Any]:  # Any: one adapter for each dataclass here
     """The reader and writer of one dataclass; pydantic loads only where JSON is met."""
+    return _adapter(model)
+
+
+@cache
+def _adapter(model: Any) -> TypeAdapter[Any]:  # Any: as above
     from pydantic import TypeAdapter
 
     return TypeAdapter(model)
