@@ -6,6 +6,7 @@ counts bytes instead of keeping them, so that the client is what a benchmark mea
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import re
 import socket
@@ -47,7 +48,7 @@ def _process(serve: Callable[[socket.socket, int], None], argument: int) -> Iter
 
 def _serve_source(listener: socket.socket, size_bytes: int) -> None:
     def answer(peer: socket.socket) -> None:
-        with peer, peer.makefile("rb") as lines:
+        with peer, io.BufferedReader(socket.SocketIO(peer, "r")) as lines:
             while _head(lines):
                 peer.sendall(
                     b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n"
@@ -65,7 +66,7 @@ def _serve_sink(listener: socket.socket, _: int) -> None:
 
     def answer(peer: socket.socket) -> None:
         scratch = bytearray(1 << 20)
-        with peer, peer.makefile("rb", buffering=1 << 16) as lines:
+        with peer, io.BufferedReader(socket.SocketIO(peer, "r"), 1 << 16) as lines:
             while head := _head(lines):
                 verb, target = head[0].split(" ")[:2]
                 headers = dict(line.lower().split(": ", 1) for line in head[1:])
@@ -115,10 +116,9 @@ def _ok(body: bytes, headers: bytes = b"", length: int | None = None) -> bytes:
     return b"HTTP/1.1 200 OK\r\n%s%sContent-Length: %d\r\n\r\n%s" % (headers, stamp, size, body)
 
 
-def _head(lines: object) -> list[str]:
-    read = lines.readline  # type: ignore[attr-defined]  # a socket's file
+def _head(lines: io.BufferedReader[socket.SocketIO]) -> list[str]:
     head = []
-    while (line := read()) not in (b"\r\n", b""):
+    while (line := lines.readline()) not in (b"\r\n", b""):
         head.append(line.decode("latin-1").rstrip("\r\n"))
     return head
 
