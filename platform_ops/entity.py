@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import quote
 
 from platform_ops.errors import ArchiveCorrupt, UrlError
 
@@ -42,12 +43,20 @@ MANIFEST_VERSION: Final = 1
 class Entity:
     """What arrives from outside, named ``source.name``, for instance ``weather.forecast``.
 
-    :param source: The system that it comes from.
+    :param source: The system that it comes from; has no dot.
     :param name: What that system calls it; may contain further dots.
+    :raises UrlError: A part is empty, or the source has a dot.
     """
 
     source: str
     name: str
+
+    def __post_init__(self) -> None:
+        if not self.source or not self.name or "." in self.source:
+            raise UrlError(
+                f"entity {f'{self.source}.{self.name}'!r}: source {self.source!r} and name "
+                f"{self.name!r} must not be empty, and the source has no dot"
+            )
 
     @classmethod
     def parse(cls, text: str | Entity) -> Entity:
@@ -67,7 +76,10 @@ class Entity:
     @property
     def uri(self) -> str:
         """The URI of the entity's Airflow asset; it does not depend on where the archive is."""
-        return f"platform-ops://{self.source}/{self.name}"
+        source, name = (
+            quote(part, safe="", errors="surrogatepass") for part in (self.source, self.name)
+        )
+        return f"platform-ops://{source}/{name}"
 
     def __str__(self) -> str:
         return f"{self.source}.{self.name}"
@@ -191,11 +203,18 @@ class Payload:
 def content_digest(payloads: Iterable[Payload]) -> str:
     """SHA-256 over the lines ``<sha256>  <name>`` of all payloads, in order.
 
-    It is what ``sha256sum * | sha256sum`` prints in a folder holding these payloads alone, so
-    that anyone can check it with stock tools.
+    It is what ``sha256sum * | sha256sum`` prints in a folder that holds these payloads alone under
+    their names, so that anyone can check it with stock tools.
     """
-    lines = "".join(f"{payload.sha256}  {payload.name}\n" for payload in payloads)
+    lines = "".join(_digest_line(payload) for payload in payloads)
     return hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _digest_line(payload: Payload) -> str:
+    # A name that could end the line is escaped, and the line marked: as GNU coreutils write it.
+    escaped = payload.name.replace("\\", r"\\").replace("\n", r"\n").replace("\r", r"\r")
+    mark = "" if escaped == payload.name else "\\"
+    return f"{mark}{payload.sha256}  {escaped}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,14 +291,6 @@ class Manifest:
         except ValueError as err:
             raise ArchiveCorrupt(f"{url}: damaged manifest: {_first_fault(err)}") from err
 
-    def with_payloads_of(self, other: Manifest) -> Manifest:
-        """The same revision over payloads that are stored already; origins stay this one's."""
-        shared = tuple(
-            replace(theirs, origin=ours.origin)
-            for ours, theirs in zip(self.payloads, other.payloads, strict=True)
-        )
-        return replace(self, payloads=shared)
-
 
 @dataclass(frozen=True, slots=True)
 class Reference:
@@ -314,9 +325,8 @@ class Reference:
         try:
             return cls(**{**plain, "payload_urls": tuple(plain["payload_urls"])})
         except (KeyError, TypeError) as err:
-            fields = ", ".join(map(str, plain)) if isinstance(plain, Mapping) else repr(plain)[:80]
             raise ArchiveCorrupt(
-                f"not a reference of the archive: got {fields or 'nothing'}; "
+                f"not a reference of the archive: got {_outline(plain)}; "
                 f"its fields are {', '.join(Reference.__dataclass_fields__)}"
             ) from err
 
@@ -325,7 +335,16 @@ def manifest_schema(
     mode: Literal["validation", "serialization"] = "serialization",
 ) -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of the manifest, as published on the site."""
-    return _adapter().json_schema(mode=mode)
+    schema = _adapter().json_schema(mode=mode)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["properties"]["seal"] = {
+        "description": "SHA-256 in hex of the same text without this field.",
+        "pattern": "^[0-9a-f]{64}$",
+        "title": "Seal",
+        "type": "string",
+    }
+    schema["required"].append("seal")
+    return schema
 
 
 @cache
@@ -338,6 +357,13 @@ def _adapter() -> TypeAdapter[Manifest]:
 
 def _canonical(plain: Mapping[str, Any]) -> bytes:  # Any: JSON values
     return (json.dumps(plain, sort_keys=True, indent=2) + "\n").encode()
+
+
+def _outline(value: object) -> str:
+    """What came instead of a reference, without its values."""
+    if isinstance(value, Mapping):
+        return ", ".join(map(str, value)) or "nothing"
+    return type(value).__name__
 
 
 def _first_fault(err: ValueError) -> str:

@@ -58,6 +58,8 @@ _REQUIRED = ("source", "entity", "date", "time", "partition_key", "map_key")
 _NULLABLE = ("team", "partition_key", "map_key")
 _LEVEL = re.compile(r"(?P<key>[a-z][a-z0-9_-]*=)?\{(?P<field>[a-z_]+)\}")
 _LITERAL = re.compile(r"[a-z0-9][a-z0-9._-]*(?<!\.)")
+_KEY_LIMIT_LETTERS = 40
+"""Longest ``key=`` of a level: with a value of 200 bytes the level stays below 255."""
 _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 _DEVICE = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)")
 _HASHED = re.compile(r"~h[0-9a-f]{32}$")
@@ -162,8 +164,14 @@ class Template:
     def render(self, slot: Slot) -> str:
         """The slot's folder, without root and without slashes at the ends.
 
-        :raises UrlError: The folder and a payload name would exceed the key limit.
+        :raises UrlError: The folder exceeds the key limit, or the slot has a team and the template
+            no level for it.
         """
+        if slot.team is not None and all(level.field != "team" for level in self.levels):
+            raise UrlError(
+                f"{slot}: its run belongs to team {slot.team!r}, and the URL template has no level "
+                "team={team}; add it to archive.template"
+            )
         values = _values(slot)
         segments = [
             level.key if level.field is None else level.key + encode(value)
@@ -234,8 +242,14 @@ def _compile_level(text: str, segment: str) -> _Level:
                 text,
                 f"level {segment!r} is neither a literal ([a-z0-9._-]) nor {{field}} nor key={{field}}",
             )
+        if len(segment) > SEGMENT_LIMIT_BYTES:
+            raise _template_error(text, f"level {segment[:20] + '…'!r} is longer than 200 bytes")
+        if _DEVICE.match(segment):
+            raise _template_error(text, f"level {segment!r} is a device's name on Windows")
         return _Level(segment, None)
     name, key = hit["field"], hit["key"] or ""
+    if len(key) > _KEY_LIMIT_LETTERS:
+        raise _template_error(text, f"level {segment!r} has a key longer than 40 letters")
     if name not in FIELDS:
         raise _template_error(text, f"unknown field {{{name}}}; the fields are {', '.join(FIELDS)}")
     if name in _NULLABLE and not key:

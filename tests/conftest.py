@@ -8,12 +8,18 @@ import tempfile
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from platform_ops.archive import store
 from tests.fakes.s3 import S3Server
 from tests.fakes.s3 import s3_server as serve_s3
 from tests.fakes.statsd import Listener, listener
 from tests.fakes.wire import Wire, wire
+
+
+# How long an example takes depends on who else uses the machine.
+hypothesis_settings.register_profile("tests", deadline=None)
+hypothesis_settings.load_profile("tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:
