@@ -46,7 +46,16 @@ def recorded_source(monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordedSource]
 
 
 @pytest.fixture
-def run_task(platform_archive: Settings) -> Callable[..., TaskResult]:  # noqa: ARG001  # in force
+def _quiet_airflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Airflow's examples bring a listener that prints a page for each task.
+    monkeypatch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+
+
+@pytest.fixture
+def run_task(
+    platform_archive: Settings,  # noqa: ARG001  # in force
+    _quiet_airflow: None,
+) -> Callable[..., TaskResult]:
     """Run one task in Airflow's task runner; see :func:`platform_ops.testing.runner.run_task`."""
     from platform_ops.testing import runner
 
@@ -54,7 +63,10 @@ def run_task(platform_archive: Settings) -> Callable[..., TaskResult]:  # noqa: 
 
 
 @pytest.fixture
-def run_dag(platform_archive: Settings) -> Callable[..., DagResult]:  # noqa: ARG001  # in force
+def run_dag(
+    platform_archive: Settings,  # noqa: ARG001  # in force
+    _quiet_airflow: None,
+) -> Callable[..., DagResult]:
     """Run a DAG, task by task; see :func:`platform_ops.testing.runner.run_dag`."""
     from platform_ops.testing import runner
 
