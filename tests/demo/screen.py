@@ -6,16 +6,17 @@ import io
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, repeat
 from pathlib import Path
+from typing import Protocol
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.panel import Panel
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
@@ -24,8 +25,16 @@ from tests.demo.processes import DemoFailed
 
 __all__ = ["Screen", "Update"]
 
-Update = Callable[[str, int, int], None]
-"""Says what is going on, how much of it is done, and of how much."""
+
+class Update(Protocol):
+    """Says what is going on."""
+
+    def __call__(self, text: str, done: int = 0, total: int = 0, detail: str = "") -> None:
+        """Show progress.
+
+        :param total: Zero where it cannot be counted.
+        :param detail: What changes too often for a log.
+        """
 
 
 @dataclass(slots=True)
@@ -101,7 +110,10 @@ class Screen:
 
         :param right: Columns that are aligned to the right.
         """
-        table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+        headed = any(columns)
+        table = Table(
+            box=None, show_header=headed, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0)
+        )
         for column in columns:
             table.add_column(column, justify="right" if column in right else "left")
         for row in rows:
@@ -114,20 +126,29 @@ class Screen:
         if not self.console.is_terminal:
             yield _Lines(self)
             return
-        bar = Progress(
+        count, detail = (
+            TextColumn("{task.fields[count]}"),
+            TextColumn("{task.fields[detail]}", "dim"),
+        )
+        columns = (
             TextColumn("  "),
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(24),
-            MofNCompleteColumn(),
-            console=self.console,
-            transient=True,
         )
-        with bar:
-            task = bar.add_task("", total=None)
-            yield lambda text, done, total: bar.update(
-                task, description=text, completed=done, total=total
-            )
+        with Progress(
+            *columns, count, TimeElapsedColumn(), detail, console=self.console, transient=True
+        ) as bar:
+            task = bar.add_task("", total=None, count="", detail="")
+
+            def update(text: str, done: int = 0, total: int = 0, detail: str = "") -> None:
+                count = f"{done}/{total}" if total else ""
+                whole = total or None  # a bar without end, where nothing can be counted
+                bar.update(
+                    task, description=text, completed=done, total=whole, count=count, detail=detail
+                )
+
+            yield update
 
     def run(self, line: str, env: Mapping[str, str], cwd: Path) -> None:
         """Run one of our commands as a user would, with its output on this terminal.
@@ -148,10 +169,16 @@ class _Lines:
     screen: Screen
     last: tuple[str, int] = ("", -1)
 
-    def __call__(self, text: str, done: int, total: int) -> None:
+    def __call__(
+        self,
+        text: str,
+        done: int = 0,
+        total: int = 0,
+        detail: str = "",  # noqa: ARG002  a log has no room for it
+    ) -> None:
         if (text, done) != self.last:
             self.last = (text, done)
-            self.screen.say(f"{text} {done}/{total}")
+            self.screen.say(f"{text} {done}/{total}" if total else text)
 
 
 def _coloured(cell: str) -> Text:

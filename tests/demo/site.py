@@ -36,7 +36,7 @@ def finish(stage: Stage, building: Child) -> None:
         "code that just ran.",
     ):
         with stage.screen.waiting() as update:
-            update("Sphinx builds", 0, 1)
+            update("Sphinx builds")
             building.finish(timeout_s=180)
         pages = [page.relative_to(SITE).as_posix() for page in SITE.rglob("*.html")]
         missing = [dag for dag in EXAMPLES if not any(dag in page for page in pages)]

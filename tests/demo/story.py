@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,9 +80,9 @@ def start(stage: Stage) -> Api:
         say(f"Metrics  udp://127.0.0.1:{stage.listener.port}: StatsD with tags")
         say(f"Archive  {stage.site.archive.root}")
         with stage.screen.waiting() as update:
-            update("the database is made, the API server loads", 0, 1)
+            update("the database is made, the API server loads")
             stage.airflow.start()
-            update("scheduler and DAG processor start", 0, 1)
+            update("scheduler and DAG processor start")
             api = stage.airflow.ready()
     stage.facts["Airflow"] = f"healthy after {stage.screen.last_s:.0f} s"
     return api
@@ -178,7 +179,9 @@ def _done(stage: Stage, api: Api, expected: int, update: Update, *, replayed: bo
         if run.state == "failed":
             raise DemoFailed(f"run {run.run_id} of {run.dag_id} failed", _log_of(stage, api, run))
     finished = sum(run.state == "success" for run in runs)
-    update("runs finished", finished, expected)
+    states = Counter(task.state for task in api.tasks() if task.run in {run.key for run in runs})
+    busy = f"{states['success']} tasks done, {states['running']} running"
+    update("runs finished", finished, expected, busy)
     return finished >= expected
 
 
