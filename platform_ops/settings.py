@@ -3,7 +3,8 @@
 The file is searched in this order, and the first that exists is taken: an explicit path (Airflow's
 option ``[platform_ops] config``, handed in by ``ingest``), ``$PLATFORM_OPS_CONFIG``,
 ``$AIRFLOW_HOME/conf/platform.toml``, ``./conf/platform.toml``. With none of them the defaults hold.
-``PLATFORM_OPS__ARCHIVE__ROOT`` and its like override single fields of ``[archive]``.
+``PLATFORM_OPS__ARCHIVE__ROOT`` and its like override single fields of ``[archive]``; an empty one
+takes the file's value back to the default.
 """
 
 from __future__ import annotations
@@ -47,16 +48,22 @@ def _checked_template(text: str) -> str:
 
 
 def _checked_root(text: str) -> str:
-    if not re.match(r"(file:///|s3://[^/]+)", text):
+    if not re.match(r"(file:///+[^/]|s3://[^/]+)", text):
         raise ValueError(
             f"{text!r} is no archive root; write file:///absolute/folder or s3://bucket/prefix"
         )
     return text.rstrip("/")
 
 
-def _checked_level(text: str) -> str:
+def _checked_source(text: str) -> str:
     if not text or "." in text:
         raise ValueError(f"{text!r}: a source's name is not empty and has no dot")
+    return text
+
+
+def _checked_name(text: str) -> str:
+    if not text:
+        raise ValueError("an entity's name is not empty")
     return text
 
 
@@ -134,7 +141,7 @@ class SourceSettings(_Section):
     description: str = Field("", description="What the system is, in a sentence.")
     owner: str | None = Field(None, description="Who answers for the agreement with it.")
     url: str | None = Field(None, description="Where people read about it; never used by a task.")
-    entities: dict[str, EntitySettings] = Field(
+    entities: dict[Annotated[str, AfterValidator(_checked_name)], EntitySettings] = Field(
         default_factory=dict, description="Its entities, by name."
     )
 
@@ -145,7 +152,7 @@ class Settings(_Section):
     archive: ArchiveSettings = Field(
         default_factory=ArchiveSettings, description="The archive, and its URL scheme."
     )
-    sources: dict[Annotated[str, AfterValidator(_checked_level)], SourceSettings] = Field(
+    sources: dict[Annotated[str, AfterValidator(_checked_source)], SourceSettings] = Field(
         default_factory=dict, description="The systems that entities come from, by name."
     )
 
@@ -205,14 +212,15 @@ def load(path: str | os.PathLike[str] | None = None) -> Loaded:
     overrides = tuple(sorted(name for name in os.environ if name.startswith(OVERRIDE_PREFIX)))
     values = tuple(os.environ[name] for name in overrides)
     home = os.environ.get("AIRFLOW_HOME")
-    stamp = found.stat().st_mtime_ns if found else 0
+    stat = found.stat() if found else None
+    stamp = (stat.st_mtime_ns, stat.st_size) if stat else None
     return _load(found, stamp, overrides, values, home)
 
 
 @lru_cache(maxsize=8)
 def _load(
     path: Path | None,
-    stamp: int,  # noqa: ARG001  # part of the cache's key
+    stamp: tuple[int, int] | None,  # noqa: ARG001  # part of the cache's key
     overrides: tuple[str, ...],
     values: tuple[str, ...],
     home: str | None,  # noqa: ARG001  # part of the cache's key
@@ -234,7 +242,7 @@ def _find(path: str | os.PathLike[str] | None) -> Path | None:
     named = path or os.environ.get(CONFIG_ENV)
     if named:
         found = Path(named)
-        if not found.is_file():
+        if not _is_file(found):
             asked = "Airflow's option [platform_ops] config" if path else f"${CONFIG_ENV}"
             raise ConfigError(
                 f"{found}: no such file, and {asked} names it; create it or unset that"
@@ -242,7 +250,14 @@ def _find(path: str | os.PathLike[str] | None) -> Path | None:
         return found.absolute()
     homes = [os.environ.get("AIRFLOW_HOME"), "."]
     candidates = [Path(home, "conf", "platform.toml") for home in homes if home]
-    return next((each.absolute() for each in candidates if each.is_file()), None)
+    return next((each.absolute() for each in candidates if _is_file(each)), None)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as err:  # a folder that may not be entered: what is in it must not be overlooked
+        raise ConfigError(f"{path}: cannot be read: {err}") from err
 
 
 def _read(path: Path) -> str:
@@ -259,7 +274,13 @@ def _override(plain: dict[str, Any], name: str, value: str) -> None:  # Any: TOM
             f"{OVERRIDE_PREFIX}ARCHIVE__{each.upper()}" for each in ArchiveSettings.model_fields
         )
         raise ConfigError(f"${name}: overrides no setting; the environment may set {known}")
-    plain.setdefault(section, {})[field] = value
+    table = plain.setdefault(section, {})
+    if not isinstance(table, dict):
+        return  # [archive] is no table: the file's fault, told by validation
+    if value:
+        table[field] = value
+    else:
+        table.pop(field, None)
 
 
 def _explain(err: ValidationError, path: Path | None, text: str, overrides: tuple[str, ...]) -> str:
@@ -278,6 +299,8 @@ def _explain(err: ValidationError, path: Path | None, text: str, overrides: tupl
 def _advice(kind: str, message: str, location: list[str]) -> str:
     if kind == "extra_forbidden":
         return f"unknown field; right here are: {', '.join(_fields_at(location[:-1]))}"
+    if kind in ("model_type", "dict_type"):
+        return f"must be a table; write [{'.'.join(map(_toml_key, location))}] and its fields below"
     return message.removeprefix("Value error, ")
 
 

@@ -16,7 +16,6 @@ from tests.fakes.s3 import s3_server as serve_s3
 from tests.fakes.statsd import Listener, listener
 from tests.fakes.wire import Wire, wire
 
-
 # How long an example takes depends on who else uses the machine.
 hypothesis_settings.register_profile("tests", deadline=None)
 hypothesis_settings.load_profile("tests")
