@@ -8,7 +8,7 @@ PlatformError
 ├── UrlError                    a template, or a URL made or parsed by it, is wrong
 ├── SourceError                 the outside system did not deliver
 │   ├── SourceUnavailable       it may later: 5xx, 429, timeout, refused or dropped connection
-│   ├── SourceTruncated         the body ended before its announced length
+│   │   └── SourceTruncated     the body ended before its announced length
 │   └── SourceRejected          it will not: 4xx, a redirect that must not be followed
 ├── PublishError                a built site could not be published, and nothing changed there
 └── ArchiveError                the archive could not take, keep or give the bytes
