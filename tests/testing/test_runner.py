@@ -125,6 +125,7 @@ def test_an_asynchronous_task_runs_and_asks_the_same_supervisor() -> None:
     async def own() -> int:
         return await asyncio.sleep(0, 7)
 
+    asyncio.set_event_loop(None)  # else Airflow takes one that it does not close
     assert run_task(only(own), at=DAY).xcom == 7
     question = comms.GetXCom(key="b", dag_id="d", run_id="r", task_id="a")
     assert asyncio.run(Supervisor({("a", "b", -1): 8}).asend(question)).value == 8
