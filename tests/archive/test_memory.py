@@ -1,0 +1,53 @@
+"""Peak memory does not grow with the body: writing and reading, on disk and on S3."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.archive.places import Bucket, Disk, Place
+from tests.fakes.s3 import S3Server
+
+ONE_CAPTURE = """
+import sys
+from platform_ops import archive
+from platform_ops.settings import Settings
+from tests.archive.samples import commit, part
+
+site = Settings.model_validate({"archive": {"root": sys.argv[1]}})
+size = int(sys.argv[2])
+block = bytes(1 << 20)
+done = commit(site, part((block for _ in range(size)), size_bytes=size << 20))
+with archive.open(done.reference, settings=site) as stream:
+    while stream.read(1 << 20):
+        pass
+# Not getrusage: what it tells of a child starts at the peak of its parent.
+status = open("/proc/self/status").read()
+print(int(status.split("VmHWM:")[1].split()[0]) >> 10)
+"""
+
+
+def peak_mib(place: Place, size_mib: int) -> int:
+    command = [sys.executable, "-c", ONE_CAPTURE, f"{place.root}/{size_mib}", str(size_mib)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.stderr == ""
+    return int(ran.stdout)
+
+
+@pytest.fixture(params=["disk", "s3"])
+def place(request: pytest.FixtureRequest, memory: Path) -> Place:
+    if request.param == "disk":
+        return Disk(memory)
+    server: S3Server = request.getfixturevalue("s3_server")
+    return Bucket(server, request.getfixturevalue("s3_bucket"))
+
+
+def test_a_big_body_takes_no_more_memory_than_a_small_one(place: Place) -> None:
+    """Once every buffer is full nothing grows; the S3 server of the tests is what takes the time."""
+    big = 256 if isinstance(place, Disk) else 96
+    peaks = {size: peak_mib(place, size) for size in (8, big)}
+    assert peaks[big] <= peaks[8] + 12, peaks
+    assert peaks[big] <= 100, peaks
