@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from secrets import token_hex
 
@@ -152,12 +153,17 @@ class _Occupied(Exception):
 def _fill(descriptor: int, path: Path, chunks: Iterable[bytes]) -> None:
     """Write every chunk and make them durable; errors of the source pass through unchanged.
 
-    The disk works in a thread of its own, so that the source is read and hashed meanwhile.
+    The disk works in a thread of its own, so that the source is read and hashed meanwhile; a body of
+    one piece needs none.
     """
     waiting: deque[Future[None]] = deque()
+    batches = _batches(chunks)
     try:
-        with ThreadPoolExecutor(1, "archive-disk") as disk:
-            for number, batch in enumerate(_batches(chunks), start=1):
+        for first in islice(batches, 1):
+            with _storage_errors(path):
+                _write_all(descriptor, first)
+        with ThreadPoolExecutor(1, "archive-disk") as disk:  # its thread starts with the first task
+            for number, batch in enumerate(batches, start=1):
                 waiting.append(disk.submit(_write_all, descriptor, batch))
                 if number % BATCHES_BETWEEN_SYNCS == 0:
                     waiting.append(disk.submit(os.fdatasync, descriptor))
@@ -178,7 +184,7 @@ def _settle(written: Future[None], path: Path) -> None:
 
 
 def _batches(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in pieces of 1 MiB or more, the last one aside; none is worth a thread alone."""
+    """The same bytes in pieces of 1 MiB or more, the last one aside."""
     small = bytearray()
     for chunk in chunks:
         if not small and len(chunk) >= BATCH_BYTES:

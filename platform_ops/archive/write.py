@@ -266,7 +266,10 @@ class _Measured:
         :param stored: From digest and size to the key that holds these bytes already.
         """
         announced = self._part.size_bytes
-        for chunk in self._part.body:
+        for piece in self._part.body:
+            # The same object, unless a source hands out a buffer, which it may fill anew while a
+            # store still reads it.
+            chunk = bytes(piece)
             self._sha256.update(chunk)
             self._size_bytes += len(chunk)
             if announced is not None and self._size_bytes > announced:

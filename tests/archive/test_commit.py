@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -95,6 +96,20 @@ def test_a_big_body_is_streamed_in_pieces(site: Settings, place: Place) -> None:
     assert digest.hexdigest() == done.manifest.payloads[0].sha256
     assert done.manifest.size_bytes == 40 << 20
     assert place.unfinished() == []
+
+
+def test_a_source_that_reuses_its_buffer_is_stored_as_it_was_read(site: Settings) -> None:
+    """Against its type, which says bytes; but a piece must not change between digest and disk."""
+    buffer = bytearray(2 << 20)
+
+    def body() -> Iterator[Any]:  # Any: wrong on purpose
+        for number in range(12):
+            buffer[:] = bytes([number]) * len(buffer)
+            yield buffer
+
+    done = commit(site, part(body()))
+    stream = archive.open(done.reference, settings=site)
+    assert [stream.read(2 << 20)[0] for _ in range(12)] == list(range(12))
 
 
 def test_two_parts_of_one_name_are_an_error_and_commit_nothing(
