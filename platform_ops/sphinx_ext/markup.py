@@ -36,6 +36,8 @@ _TRANSFORMS = (
     references.ExternalTargets,
     references.InternalTargets,
 )
+# Roles of intersphinx name inventories that a site may not have; the plain role finds it or is text.
+_EXTERNAL = re.compile(r":external(?:\+[\w.-]+)?:(?=[\w:]+:`)")
 _TARGETS = (
     nodes.system_message,
     nodes.target,
@@ -68,6 +70,7 @@ class Prose:
         """
         if not text.strip():
             return []
+        text = _EXTERNAL.sub(":", text)
         if not _MARKUP.search(text):
             return [nodes.paragraph("", " ".join(text.split()))]
         document = new_document(where, self._settings)

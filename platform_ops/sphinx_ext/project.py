@@ -42,7 +42,10 @@ class CatalogProject(Project):
         self, exclude_paths: Iterable[str] = (), include_paths: Iterable[str] = ("**",)
     ) -> set[str]:
         """Find written documents, then add the generated ones that are not among them."""
-        written = super().discover(exclude_paths, include_paths)
+        excluded = [*exclude_paths]
+        if self._folder.is_relative_to(self.srcdir):  # an output folder inside the source tree
+            excluded.append(f"{self._folder.relative_to(self.srcdir).as_posix()}/**")
+        written = super().discover(excluded, include_paths)
         self._generated = self._pages.keys() - written
         for docname in self._generated:
             self._write(docname)

@@ -226,13 +226,25 @@ def test_a_faulty_docstring_is_a_warning_of_its_own_type_and_the_page_stands(
     site = copied("shelf", tmp_path)
     site.replace("package/shelf/operators.py", "is *never* shortened", "is *never shortened ``")
     site.replace("package/shelf/operators.py", "shelf.hooks.ShelfHook`.", "shelf.NoSuchHook`.")
+    site.replace(
+        "package/shelf/operators.py", "Who takes it", ":external+py:py:class:`int` takes it"
+    )
     said = site.build()
     assert "docstring of shelf.operators.LendOperator" in said
     assert "[airflow.markup]" in said
     assert (
         "refers to class 'shelf.NoSuchHook', which is not to be found [airflow.reference]" in said
     )
+    assert "unknown role" not in said
     assert "Lend a book" in site.page(_OPERATOR)
+
+
+def test_an_output_folder_inside_the_source_tree_is_not_read_as_source(tmp_path: Path) -> None:
+    site = copied("shelf", tmp_path)
+    for _ in range(2):
+        site.run("-m", "sphinx", "-q", "-W", "-b", "html", "docs", "docs/out")
+    assert (site.path / "docs" / "out" / f"{_OPERATOR}.html").is_file()
+    assert not list((site.path / "docs" / "out").glob("out/**/*.html"))
 
 
 def test_without_a_catalogue_the_extension_is_quiet(tmp_path: Path) -> None:
