@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from platform_ops.ingest import ArchivingOperator, archive_session, asset
     from platform_ops.sources.http import ArchivingHttpHook, ArchivingHttpOperator
+    from platform_ops.sources.paging import JsonLink, LinkHeader
 
 __all__ = [
     "ArchiveConflict",
@@ -32,6 +33,8 @@ __all__ = [
     "ArchivingOperator",
     "ConfigError",
     "Entity",
+    "JsonLink",
+    "LinkHeader",
     "Manifest",
     "NotArchived",
     "Origin",
@@ -70,6 +73,7 @@ _HOMES: Final = {
     ),
     "platform_ops.ingest": ("ArchivingOperator", "archive_session", "asset"),
     "platform_ops.sources.http": ("ArchivingHttpHook", "ArchivingHttpOperator"),
+    "platform_ops.sources.paging": ("JsonLink", "LinkHeader"),
 }
 
 

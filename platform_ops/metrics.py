@@ -55,7 +55,10 @@ class Metric:
 
 
 ENTITIES: Final = Metric(
-    "platform_ops.entities", "counter", "revisions", "Revisions committed, at the commit."
+    "platform_ops.entities",
+    "counter",
+    "revisions",
+    "Revisions committed; at least once each, since a retry counts what it adopts.",
 )
 PARTS: Final = Metric(
     "platform_ops.parts", "counter", "payloads", "Payloads in committed revisions."

@@ -18,6 +18,8 @@ PUBLIC = [
     "ArchivingOperator",
     "ConfigError",
     "Entity",
+    "JsonLink",
+    "LinkHeader",
     "Manifest",
     "NotArchived",
     "Origin",

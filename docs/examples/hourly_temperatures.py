@@ -6,8 +6,7 @@ from statistics import fmean
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, task
 
-from platform_ops import ArchivingHttpOperator, archive
-from platform_ops.sources.http import LinkHeader
+from platform_ops import ArchivingHttpOperator, LinkHeader, archive
 
 with DAG(
     "hourly_temperatures",

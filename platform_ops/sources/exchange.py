@@ -24,10 +24,12 @@ from platform_ops.sources.paging import Page
 __all__ = [
     "Delivery",
     "cause",
+    "check_followed",
     "check_status",
     "fingerprint",
     "joined",
     "keep_credentials",
+    "measure_latency",
     "name",
     "part_of",
     "prepared",
@@ -77,7 +79,7 @@ class Delivery:
         self._attempts = attempts
         self._kept: list[bytes] | None = [] if keep else None
         self._response = self._current = self._retried(request)
-        metrics.emit(metrics.SOURCE_LATENCY, self._response.elapsed.total_seconds() * 1000, entity)
+        measure_latency(self._response, entity)
 
     @property
     def page(self) -> Page:
@@ -208,6 +210,25 @@ def keep_credentials(request: requests.PreparedRequest, response: requests.Respo
     for header in list(request.headers):
         if header.lower() not in _FOLLOW_HEADERS:
             del request.headers[header]
+
+
+def check_followed(response: requests.Response, request: requests.PreparedRequest) -> None:
+    """Refuse an answer that only points elsewhere: its body is not what was asked for.
+
+    :raises SourceRejected: 3xx, for instance where the connection's extra forbids redirects.
+    """
+    if 300 <= response.status_code < 400:
+        response.close()
+        target = safe_url(response.headers.get("location", "nowhere"))
+        raise SourceRejected(
+            f"{name(request)}: HTTP {response.status_code} to {target}, which was not followed; ask "
+            "there, or allow redirects in the connection's extra"
+        )
+
+
+def measure_latency(response: requests.Response, entity: Entity) -> None:
+    """Emit the time from the request to its first byte."""
+    metrics.emit(metrics.SOURCE_LATENCY, response.elapsed.total_seconds() * 1000, entity)
 
 
 def check_status(response: requests.Response, request: requests.PreparedRequest) -> None:

@@ -50,6 +50,8 @@ __all__ = [
 TIMEOUT_S: Final = (10.0, 60.0)
 """Seconds to connect, and to wait for the next byte, where the connection's extra sets none."""
 
+_REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+
 
 class ArchivingHttpHook(HttpHook):
     """Airflow's ``HttpHook``, under a connection type of its own: what it fetches is archived.
@@ -104,6 +106,7 @@ class ArchivingHttpHook(HttpHook):
         """
         response = self._answer(session, request, self.merged_extra)
         exchange.check_status(response, request)
+        exchange.check_followed(response, request)
         return response
 
     def run_and_check(
@@ -182,7 +185,8 @@ class ArchivingHttpOperator(ArchivingOperator):
     :param pagination: How to find the next page, for instance :class:`LinkHeader`; one page where
         unset.
     :param attempts: Requests sent for one page before the task gives up, waits between them growing
-        and jittered.
+        and jittered. Where unset, 3 for a method that may be repeated (RFC 9110, section 9.2.2) and
+        1 for any other, such as ``POST``: give a number where the source minds no repetition.
     """
 
     template_fields: Sequence[str] = (
@@ -212,7 +216,7 @@ class ArchivingHttpOperator(ArchivingOperator):
         json: Any = None,  # Any: JSON values
         headers: Mapping[str, str] | None = None,
         pagination: Pagination | None = None,
-        attempts: int = 3,
+        attempts: int | None = None,
         **kwargs: Any,  # Any: ArchivingOperator's own arguments
     ) -> None:
         super().__init__(**kwargs)
@@ -276,7 +280,7 @@ class ArchivingHttpOperator(ArchivingOperator):
                 partial(hook.send, session),
                 request,
                 entity,
-                self.attempts,
+                self.attempts or (3 if self.method.upper() in _REPEATABLE else 1),
                 keep=bool(self.pagination),
             )
             try:
@@ -356,6 +360,7 @@ def _fetched(
         raise SourceTruncated(
             f"{exchange.name(request)}: broke off ({exchange.cause(err)}); nothing was kept"
         ) from err
+    exchange.measure_latency(response, capture.slot.entity)
     capture.write(exchange.part_of(request, response, "response", [body]))
     response.raw = exchange.raw_answer(body, response.headers, response.status_code)
     return response

@@ -149,6 +149,23 @@ def test_a_source_that_stays_down_is_left_to_airflows_retry(server: Wire, fetch:
     assert len(server.requests) == 3
 
 
+def test_a_post_is_sent_once_unless_it_may_be_repeated(server: Wire, fetch: Fetch) -> None:
+    server.on("/f", say(status=503))
+    unavailable(fetch(method="POST", json={"n": 1}))
+    assert len(server.requests) == 1
+    unavailable(fetch(method="POST", json={"n": 1}, attempts=2))
+    assert len(server.requests) == 3
+
+
+def test_a_redirect_that_is_not_followed_is_no_data(
+    server: Wire, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.connect(monkeypatch, allow_redirects=False)
+    server.on("/f", redirect(f"{server.url}/g?token=hunter4"))
+    message = rejected(fetch())
+    assert f"to {server.url}/g?token=REDACTED, which was not followed" in message
+
+
 def test_a_refused_connection_names_no_secret_in_the_log(
     server: Wire, fetch: Fetch, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -17,6 +17,7 @@ from platform_ops.errors import SourceTruncated, SourceUnavailable
 from platform_ops.settings import Settings
 from platform_ops.sources.http import ArchivingHttpHook
 from platform_ops.testing.runner import Supervisor, TaskResult, run_task
+from tests.fakes.statsd import Listener
 from tests.fakes.wire import Wire, cut, reset, say
 
 pytestmark = pytest.mark.filterwarnings("ignore:The `airflow.utils:FutureWarning")
@@ -150,6 +151,15 @@ def test_a_body_cut_short_is_not_archived(server: Wire, stock: Stock) -> None:
     ran, found = stock()
     assert (ran.state, type(ran.error), found) == ("up_for_retry", SourceTruncated, [])
     assert list(archive.find("weather.forecast")) == []
+
+
+def test_the_time_to_the_first_byte_is_measured(
+    server: Wire, stock: Stock, statsd: Listener
+) -> None:
+    server.on("/f", say(b"{}"))
+    stock()
+    (latency,) = [each for each in statsd.ours() if each.name == "platform_ops.source_latency"]
+    assert 0 < latency.value < 60_000
 
 
 def test_head_has_no_body(server: Wire, stock: Stock) -> None:
