@@ -77,6 +77,7 @@ always_use_bars_union = True
 typehints_defaults = "comma"
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"  # the theme's own underlines module names, underscores and all
 html_title = f"platform_ops {version}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
