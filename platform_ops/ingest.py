@@ -217,6 +217,11 @@ class ArchivingOperator(BaseOperator):
         run's conf ``{"platform_ops": {"replay": true}}`` comes first, the entity's setting last.
     :param on_existing: What another run does to a slot that holds a revision: ``revise`` adds one,
         ``reuse`` takes it, ``fail`` refuses. The site's setting where unset.
+    :raises EntityUndeclared: The site wants entities declared, and this one is not.
+    :raises ArchiveConflict: Policy ``fail``, and the slot holds another run's revision.
+    :raises ArchiveUnavailable: The store is out of reach or full; nothing half-written is visible.
+    :raises ArchiveUnwritable: The archive's root refuses writes.
+    :raises NotArchived: A replay found nothing to read; the source was not asked.
     """
 
     template_fields: Sequence[str] = ("partition_key", "map_key")

@@ -235,10 +235,7 @@ class ArchivingHttpOperator(ArchivingOperator):
         context: Context,
         jinja_env: Any = None,  # Any: Jinja's environment, as in BaseOperator
     ) -> None:
-        """As in Airflow, and hide headers with secrets before the UI shows them.
-
-        Airflow hides by name too, but knows parameters better than headers: ``X-API-Key`` it shows.
-        """
+        # Airflow hides by name what the UI shows, but it does not know ``X-API-Key`` and its like.
         super().render_template_fields(context, jinja_env)
         for header, value in (self.headers or {}).items():
             if is_secret_name(header):
