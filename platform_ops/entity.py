@@ -262,7 +262,8 @@ class Manifest:
         Sorted keys, two spaces, a final newline. ``seal`` is the SHA-256 of the same text
         without it, so that a flipped bit shows even in the newest manifest of a chain.
         """
-        plain = _adapter().dump_python(self, mode="json")
+        # Not mode="json": it alters names of headers that are no valid Unicode.
+        plain = _adapter().dump_python(self)
         return _canonical({**plain, "seal": hashlib.sha256(_canonical(plain)).hexdigest()})
 
     @classmethod
@@ -356,7 +357,11 @@ def _adapter() -> TypeAdapter[Manifest]:
 
 
 def _canonical(plain: Mapping[str, Any]) -> bytes:  # Any: JSON values
-    return (json.dumps(plain, sort_keys=True, indent=2) + "\n").encode()
+    return (json.dumps(plain, sort_keys=True, indent=2, default=_time_text) + "\n").encode()
+
+
+def _time_text(time: datetime) -> str:
+    return time.isoformat().replace("+00:00", "Z")
 
 
 def _outline(value: object) -> str:

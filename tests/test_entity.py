@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # ships no types
 
@@ -167,7 +167,13 @@ def test_a_retry_is_the_same_task_instance_without_a_clear(
 # --- Manifests ------------------------------------------------------------------------------------
 
 
+HEADER_OF_NO_TEXT = replace(
+    payload(), origin=Origin("u", headers={"\ud800": "a", "b": "\udfff"})
+)
+
+
 @given(MANIFESTS)
+@example(manifest(HEADER_OF_NO_TEXT))
 def test_a_manifest_is_read_back_as_it_was_written(made: Manifest) -> None:
     data = made.to_json()
     again = Manifest.from_json(data, "u")
@@ -224,6 +230,14 @@ def plain() -> dict[str, Any]:
     found: dict[str, Any] = json.loads(manifest(payload()).to_json())
     del found["seal"]
     return found
+
+
+def test_the_text_of_a_manifest_stays_as_it_is() -> None:
+    """Digests, chains and references depend on every byte of it for ever."""
+    assert (
+        hashlib.sha256(manifest(payload()).to_json()).hexdigest()
+        == "4d15d1b0d14509ed5e85d1b92991fffb7199462bba71c2dd1fbe1921c4c10578"
+    )
 
 
 def test_the_seal_is_what_its_description_says() -> None:
