@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from docutils import nodes
 from docutils.statemachine import StringList
@@ -16,8 +16,6 @@ from platform_ops.sphinx_ext.markup import Prose
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from sphinx.domains.python import PythonDomain
 
     from platform_ops.sphinx_ext.site import Site
 
@@ -51,7 +49,7 @@ class CatalogDirective(SphinxDirective):
 
     def note_python(self, name: str, kind: str, anchor: str, *, aliased: bool = False) -> None:
         """Make it a target of the Python domain too, so that other sites' intersphinx finds it."""
-        python = cast("PythonDomain", self.env.domains["py"])
+        python = self.env.domains.python_domain
         python.note_object(name, kind, anchor, aliased=aliased, location=self.get_location())
 
     def section(self, title: str, *content: nodes.Node) -> nodes.section:

@@ -155,7 +155,8 @@ class AirflowDomain(Domain):
         docname, kind, name = found[0]
         anchor, title, _ = self.documents[docname][kind, name]
         if not node.get("refexplicit"):
-            contnode = contnode.__class__("", title, classes=contnode["classes"])
+            inner: Any = type(contnode)  # Any: a text element, whose constructor takes the text
+            contnode = inner("", title, classes=contnode["classes"])
         return make_refnode(builder, fromdocname, docname, anchor, contnode, title)
 
     def resolve_any_xref(

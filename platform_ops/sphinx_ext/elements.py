@@ -129,5 +129,12 @@ def _pass(_self: object, _node: folded) -> None:
 
 def register(app: Sphinx) -> None:
     """Tell Sphinx's writers of the node defined here."""
-    rest = dict.fromkeys(("latex", "text", "man", "texinfo"), (_pass, _pass))
-    app.add_node(folded, html=(_visit_folded, _depart_folded), **rest)
+    nothing = (_pass, _pass)
+    app.add_node(
+        folded,
+        html=(_visit_folded, _depart_folded),
+        latex=nothing,
+        text=nothing,
+        man=nothing,
+        texinfo=nothing,
+    )

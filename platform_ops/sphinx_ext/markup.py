@@ -75,9 +75,10 @@ class Prose:
             return [nodes.paragraph("", " ".join(text.split()))]
         document = new_document(where, self._settings)
         faults: list[str] = []
-        document.reporter.stream = None
-        document.reporter.report_level = 5  # collected here, printed nowhere
-        document.reporter.attach_observer(lambda message: _note(message, faults))
+        reporter: Any = document.reporter  # Any: the stubs narrow what it takes
+        reporter.stream = None
+        reporter.report_level = 5  # collected here, printed nowhere
+        reporter.attach_observer(lambda message: _note(message, faults))
         with self._relative_to(within):
             machine = states.RSTStateMachine(
                 state_classes=states.state_classes, initial_state="Body"
@@ -142,7 +143,8 @@ def _settle(document: nodes.document, faults: str) -> None:
             reference.replace_self(nodes.inline("", "", *reference.children))
     for node in list(document.findall(lambda each: isinstance(each, _TARGETS))):
         node.parent.remove(node)
-    for node in list(document.findall(lambda each: isinstance(each, _POINTERS))):
+    pointers = [each for each in document.findall(nodes.Element) if isinstance(each, _POINTERS)]
+    for node in pointers:
         node.replace_self(nodes.Text(node.astext()))
     for xref in document.findall(addnodes.pending_xref):
         xref["airflow_faults"] = faults

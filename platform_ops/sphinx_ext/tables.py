@@ -80,8 +80,8 @@ class SettingsDirective(CatalogDirective):
             about = self.prose.blocks(each.description, f"setting {each.name}")
             rows.append((key, [_value(each), *about]))
         shown = table(("Key", "Meaning"), rows, classes=["airflow-settings"], ids=ids)
-        about = _HEADED.sub("", settings[0].section_description)
-        lead = self.prose.blocks(about[:1].upper() + about[1:], f"section {name}")
+        summary = _HEADED.sub("", settings[0].section_description)
+        lead = self.prose.blocks(summary[:1].upper() + summary[1:], f"section {name}")
         return self.section(f"[{name}]" if name else "Top level", *lead, shown)
 
 
