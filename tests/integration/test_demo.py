@@ -13,11 +13,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 import requests
 
+from tests.demo.api import Api
 from tests.demo.processes import poll
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,6 +82,7 @@ class Ended:
     output: str
     exit_code: int
     pages: Mapping[str, int]
+    forms: Mapping[str, Any]
     survivors: list[str]
     left: list[str]
 
@@ -92,10 +95,20 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Ended:
         served = running.output.rsplit("Up until Ctrl-C", 1)[-1]
         urls = re.findall(r"http://127\.0\.0\.1:\d+/?", served)
         pages = {url: requests.get(url, timeout=30).status_code for url in urls}
+        forms = _connection_forms(served)
         running.process.send_signal(signal.SIGINT)
         code = running.process.wait(60)
         left = [path.name for path in running.temporary.glob("platform_ops-demo-*")]
-        return Ended(running.output, code, pages, running.survivors(), left)
+        return Ended(running.output, code, pages, forms, running.survivors(), left)
+
+
+def _connection_forms(served: str) -> Mapping[str, Any]:
+    """What Airflow's UI asks its API server for, to draw the form of each connection type."""
+    found = re.search(r"(http://\S+)\s+user (\S+), password (\S+)", served)
+    assert found is not None, served
+    api = Api.login(found[1].rstrip("/"), found[2], found[3])
+    reply = api.session.get(f"{api.url}/ui/connections/hook_meta", timeout=30)
+    return {each["connection_type"]: each for each in reply.json()}
 
 
 def test_it_ends_well_and_leaves_nothing(whole: Ended) -> None:
@@ -106,6 +119,13 @@ def test_it_ends_well_and_leaves_nothing(whole: Ended) -> None:
 
 def test_it_serves_the_ui_and_the_site(whole: Ended) -> None:
     assert list(whole.pages.values()) == [200, 200]
+
+
+def test_the_ui_knows_the_form_of_our_connection(whole: Ended) -> None:
+    form = whole.forms["archiving_http"]
+    assert form["hook_name"] == "Archiving HTTP"
+    assert form["hook_class_name"] == "platform_ops.sources.http.ArchivingHttpHook"
+    assert "entity" in form["extra_fields"]
 
 
 @pytest.mark.parametrize(
