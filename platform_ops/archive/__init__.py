@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from platform_ops import settings as _settings
+from platform_ops.archive import keep as _keep
 from platform_ops.archive import read as _read
 from platform_ops.archive import store as _store
 from platform_ops.archive import verify as _verify
+from platform_ops.archive.keep import LeftAlone, Stray
 from platform_ops.archive.store import Store, use_credentials
 from platform_ops.archive.verify import Fault, Verdict
 from platform_ops.archive.write import Commit, Outcome, Session
@@ -29,9 +31,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Commit",
     "Fault",
+    "LeftAlone",
     "Outcome",
     "Session",
     "Store",
+    "Stray",
     "Verdict",
     "as_arrow",
     "files",
@@ -43,6 +47,7 @@ __all__ = [
     "revisions",
     "root",
     "session",
+    "sweep",
     "url",
     "use_credentials",
     "verify",
@@ -206,6 +211,25 @@ def verify(
     :param full: Read and hash every payload; else compare sizes only.
     """
     return _verify.verify(root(settings), prefix, full=full)
+
+
+def sweep(
+    prefix: str = "",
+    *,
+    grace: timedelta = _keep.GRACE,
+    delete: bool = False,
+    settings: Settings | None = None,
+) -> Iterator[Stray | LeftAlone]:
+    """Find, and on request remove, what crashed writers left: payloads that no manifest names.
+
+    A slot with a manifest that is damaged or missing is left alone, and named.
+
+    :param prefix: Such as ``v1/weather``; all of the archive, and its temporary files, where empty.
+    :param grace: How long an object was left as it is, by the store's clock; a day or more.
+    :param delete: Remove it; a dry run otherwise, which writes nothing.
+    :raises ConfigError: The grace period is shorter than a day.
+    """
+    return _keep.sweep(root(settings), prefix, grace=grace, delete=delete)
 
 
 def _site(settings: Settings | None) -> Settings:

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from secrets import token_hex
@@ -70,7 +71,8 @@ class DiskStore:
     def stat(self, key: str) -> Entry | None:
         path = self._path(key)
         with _storage_errors(path), suppress(FileNotFoundError, NotADirectoryError):
-            return Entry(key, os.stat(path).st_size)
+            found = os.stat(path)
+            return Entry(key, found.st_size, _modified(found))
         return None
 
     def read(self, key: str) -> bytes:
@@ -110,6 +112,17 @@ class DiskStore:
                 f"file://{path}: something else is there already; on a file system that folds case, "
                 "give parts names that differ in more than that"
             ) from None
+
+    def delete(self, key: str) -> None:
+        path = self._path(key)
+        with _storage_errors(path), suppress(FileNotFoundError, NotADirectoryError):
+            os.unlink(path)
+            _sync_folder(path.parent)
+        # A folder that holds nothing is nothing in the archive; the next writer is about to fill
+        # that of temporary files.
+        if path.parent != self.folder / TEMP:
+            with suppress(OSError):
+                path.parent.rmdir()
 
     def _publish(self, path: Path, chunks: Iterable[bytes]) -> None:
         """Write beside, make durable, then let the file appear under its name, or not at all."""
@@ -213,6 +226,13 @@ def _write_all(descriptor: int, chunk: bytes) -> None:
     view = memoryview(chunk)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def _modified(found: os.stat_result) -> datetime | None:
+    """The file's time; none where it says nothing, as after a restore that lost it."""
+    with suppress(OverflowError, ValueError, OSError):
+        return datetime.fromtimestamp(found.st_mtime, UTC) if found.st_mtime > 0 else None
+    return None
 
 
 def _sync_folder(folder: Path) -> None:

@@ -24,7 +24,7 @@ from platform_ops.errors import (
 )
 
 if TYPE_CHECKING:
-    from obstore import WritableFile
+    from obstore import ObjectMeta, WritableFile
     from obstore.store import S3Store
 
 __all__ = ["ObjectStore"]
@@ -62,12 +62,12 @@ class ObjectStore:
         with self._store_errors(prefix):
             for batch in self._obstore.list(self._client, prefix or None, offset=after or None):
                 for each in sorted(batch, key=lambda meta: meta["path"]):
-                    yield Entry(each["path"], each["size"])
+                    yield _entry(each)
 
     def level(self, prefix: str) -> Level:
         with self._store_errors(prefix):
             listed = self._obstore.list_with_delimiter(self._client, prefix or None)
-        entries = (Entry(each["path"], each["size"]) for each in listed["objects"])
+        entries = map(_entry, listed["objects"])
         return Level(
             tuple(sorted(path.rsplit("/", 1)[-1] for path in listed["common_prefixes"])),
             tuple(sorted(entries, key=lambda entry: entry.key)),
@@ -76,7 +76,8 @@ class ObjectStore:
     def stat(self, key: str) -> Entry | None:
         try:
             with self._store_errors(key, missing=NotArchived):
-                return Entry(key, self._obstore.head(self._client, key)["size"])
+                found = self._obstore.head(self._client, key)
+                return Entry(key, found["size"], found["last_modified"])
         except NotArchived:
             return None
 
@@ -128,8 +129,13 @@ class ObjectStore:
                 writer.close()
         except ArchiveUnavailable:
             # The reply may be lost while the upload was completed: the key itself knows.
-            if self.stat(key) != Entry(key, size_bytes):
+            found = self.stat(key)
+            if found is None or found.size_bytes != size_bytes:
                 raise
+
+    def delete(self, key: str) -> None:
+        with suppress(NotArchived), self._store_errors(key, missing=NotArchived):
+            self._obstore.delete(self._client, key)
 
     @contextmanager
     def _store_errors(
@@ -160,6 +166,10 @@ class ObjectStore:
             raise ArchiveUnavailable(f"{url}: {_first_line(err)}") from None
         except ValueError as err:
             raise ArchiveCorrupt(f"{url}: no key of an archive ({_first_line(err)})") from None
+
+
+def _entry(meta: ObjectMeta) -> Entry:
+    return Entry(meta["path"], meta["size"], meta["last_modified"])
 
 
 def _client(root: str, options: Mapping[str, str]) -> S3Store:

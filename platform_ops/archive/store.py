@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Final, Protocol
 
@@ -24,10 +25,14 @@ Credentials = Callable[[str], Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One stored object: its key below the root, and its size in bytes."""
+    """One stored object: its key below the root, and its size in bytes.
+
+    :param modified_utc: When its bytes were stored, as the store tells it; None where it cannot.
+    """
 
     key: str
     size_bytes: int
+    modified_utc: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,9 @@ class Store(Protocol):
         :raises ArchiveUnavailable: Nothing is under the key; so it is with any error from
             ``chunks``, which passes through unchanged.
         """
+
+    def delete(self, key: str) -> None:
+        """Remove the object, durably; none is no error. For keeping alone: writers never do (ADR 0003)."""
 
 
 _resolve: Credentials | None = None

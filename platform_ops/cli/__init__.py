@@ -14,18 +14,20 @@ import click
 
 from platform_ops.errors import PlatformError
 
-__all__ = ["Invocation", "main"]
+__all__ = ["CANNOT_RUN", "FAULTY", "Invocation", "main"]
 
 _COMMANDS: Final = {
     "archive": (
         "platform_ops.cli.archive:archive",
-        "List, show, read and verify what is archived.",
+        "List, show, read, verify and keep what is archived.",
     ),
     "docs": ("platform_ops.cli.docs:docs", "Build and check the documentation site."),
     "doctor": ("platform_ops.cli.doctor:doctor", "Say what is set, from where, and what is wrong."),
 }
 """Name, where it is defined, and its line of help: known without importing it."""
 
+FAULTY: Final = 1
+"""Exit code where what is archived is not as its manifests say."""
 CANNOT_RUN: Final = 2
 """Exit code of wrong usage, wrong settings, and of what the archive or a source refuses."""
 

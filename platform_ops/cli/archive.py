@@ -15,32 +15,33 @@ import click
 from platform_ops import archive as archives
 from platform_ops.archive import browse, read
 from platform_ops.archive.store import locate
-from platform_ops.cli import listing, verification
+from platform_ops.cli import FAULTY, listing, verification
 from platform_ops.cli.arguments import (
     Site,
     SlotOptions,
     entity_argument,
-    parse_entity,
+    prefixes,
     range_options,
     slot_options,
     wanted,
 )
+from platform_ops.cli.keeping import sweep
 from platform_ops.cli.terminal import console
 from platform_ops.entity import Entity
-from platform_ops.errors import NotArchived, UrlError
+from platform_ops.errors import NotArchived
 
 __all__ = ["archive"]
-
-FAULTY = 1
-"""Exit code where what is archived is not as its manifests say."""
 
 
 @click.group()
 def archive() -> None:
-    """List, show, read and verify what is archived.
+    """List, show, read, verify and keep what is archived.
 
     ENTITY is written source.name, as in weather.forecast.
     """
+
+
+archive.add_command(sweep)
 
 
 @archive.command("ls")
@@ -164,7 +165,7 @@ def verify(ctx: click.Context, what: str | None, quick: bool, as_json: bool) -> 
     site = Site.of(ctx)
     out = console()
     tally = verification.Tally(full=not quick)
-    for prefix in _prefixes(site, what):
+    for prefix in prefixes(site, what):
         verdicts = archives.verify(prefix, full=not quick, settings=site.settings)
         if as_json:
             tally.take_all(verdicts)
@@ -177,21 +178,3 @@ def verify(ctx: click.Context, what: str | None, quick: bool, as_json: bool) -> 
     else:
         verification.print_summary(out, site.store, tally)
     ctx.exit(FAULTY if tally.faults else 0)
-
-
-def _prefixes(site: Site, what: str | None) -> list[str]:
-    """Slot folders to check: of an entity under every template, of a URL, or as they are given."""
-    if what is None:
-        return [""]
-    if "://" in what:
-        key = what.removeprefix(f"{site.store.url}/").strip("/")
-        tree, _, prefix = key.partition("/")
-        if key == site.store.url.strip("/"):
-            return [""]
-        if tree not in ("data", "meta"):
-            raise UrlError(f"{what}: give a URL below {site.store.url}/meta or …/data")
-        return [prefix]
-    if "/" in what or what in {template.prefix for template in site.templates}:
-        return [what.strip("/")]
-    entity = parse_entity(what)
-    return sorted({template.folder_of(entity) for template in site.templates})

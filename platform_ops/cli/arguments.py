@@ -28,6 +28,7 @@ __all__ = [
     "entity_argument",
     "parse_entity",
     "parse_time",
+    "prefixes",
     "range_options",
     "slot_options",
     "wanted",
@@ -186,6 +187,24 @@ def wanted(site: Site, what: str, options: SlotOptions) -> Commitment:
     asked = f" as revision {options.revision}" if options.revision else ""
     where = archive.url(slot.entity, slot, site.settings)
     raise NotArchived(f"{slot}: nothing is archived{asked}; it would be below {where}")
+
+
+def prefixes(site: Site, what: str | None) -> list[str]:
+    """Slot folders in question: of an entity under every template, of a URL, or as they are given."""
+    if what is None:
+        return [""]
+    if "://" in what:
+        key = what.removeprefix(f"{site.store.url}/").strip("/")
+        tree, _, prefix = key.partition("/")
+        if key == site.store.url.strip("/"):
+            return [""]
+        if tree not in ("data", "meta"):
+            raise UrlError(f"{what}: give a URL below {site.store.url}/meta or …/data")
+        return [prefix]
+    if "/" in what or what in {template.prefix for template in site.templates}:
+        return [what.strip("/")]
+    entity = parse_entity(what)
+    return sorted({template.folder_of(entity) for template in site.templates})
 
 
 def _option_in_airflow_cfg() -> str | None:

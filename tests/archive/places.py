@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +25,9 @@ class Place(Protocol):
     def read(self, key: str) -> bytes: ...
     def write(self, key: str, data: bytes) -> None: ...
     def remove(self, key: str) -> None: ...
+    def date(self, key: str, when: datetime) -> None:
+        """Make the store say that an object was stored then."""
+
     def unfinished(self) -> list[str]:
         """Temporary files, or multipart uploads that are neither completed nor aborted."""
 
@@ -56,6 +61,9 @@ class Disk:
     def remove(self, key: str) -> None:
         (self.folder / key).unlink()
 
+    def date(self, key: str, when: datetime) -> None:
+        os.utime(self.folder / key, (when.timestamp(), when.timestamp()))
+
     def unfinished(self) -> list[str]:
         return [key for key in self.objects() if key.startswith(".tmp/")]
 
@@ -86,6 +94,9 @@ class Bucket:
 
     def remove(self, key: str) -> None:
         self._client.delete_object(Bucket=self.name, Key=f"some/prefix/{key}")
+
+    def date(self, key: str, when: datetime) -> None:
+        self.server.date(self.name, f"some/prefix/{key}", when)
 
     def unfinished(self) -> list[str]:
         reply = self._client.list_multipart_uploads(Bucket=self.name)

@@ -22,6 +22,7 @@ CALLS: Final = (
     "link",
     "mkdir",
     "unlink",
+    "rmdir",
     "scandir",
 )
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from itertools import count
 from typing import Any
@@ -19,6 +20,9 @@ CREDENTIALS = {
     "AWS_REGION": "us-east-1",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+
+_ACCOUNT = "123456789012"
+"""Whose buckets moto thinks that these are."""
 
 _numbers = count(1)
 
@@ -40,6 +44,13 @@ class S3Server:
 
     def client(self) -> Any:  # Any: boto3 makes its clients at run time
         return _client(self.url)
+
+    def date(self, bucket: str, key: str, when: datetime) -> None:
+        """Make the server say that an object was stored then; it runs in this process."""
+        from moto.s3.models import s3_backends
+
+        stored = s3_backends[_ACCOUNT]["aws"].buckets[bucket].keys[key]
+        stored.last_modified = when.astimezone(UTC).replace(tzinfo=None)
 
     def new_bucket(self) -> str:
         name = f"bucket-{next(_numbers)}"
