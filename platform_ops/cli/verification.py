@@ -107,5 +107,5 @@ def print_summary(out: Console, store: Store, tally: Tally) -> None:
 def _print_fault(out: Console, fault: Fault) -> None:
     from rich.text import Text
 
-    line = Text.assemble((f"{fault.kind:<8} ", "bold red"), fault.message)
+    line = Text.assemble((f"{fault.kind:<10} ", "bold red"), fault.message)
     out.print(line, soft_wrap=True)

@@ -230,9 +230,9 @@ def test_verify_names_exactly_what_is_wrong(
     result = cli("archive", "verify", *(["--quick"] if quick else []))
     faults = lines(result.stdout)[:-2]
     expected = {
-        b"RAINY": [] if quick else [f"digest   {filled.root}/{key}: SHA-256 "],
-        b"rain": [f"size     {filled.root}/{key}: 4 bytes, where 5 were committed"],
-        None: [f"missing  {filled.root}/{key}: missing"],
+        b"RAINY": [] if quick else [f"digest     {filled.root}/{key}: SHA-256 "],
+        b"rain": [f"size       {filled.root}/{key}: 4 bytes, where 5 were committed"],
+        None: [f"missing    {filled.root}/{key}: missing"],
     }[bytes_left]
     assert len(faults) == len(expected)
     assert all(fault.startswith(start) for fault, start in zip(faults, expected, strict=True))

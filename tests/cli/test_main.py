@@ -64,7 +64,7 @@ def test_the_installed_program_verifies(disk: Disk, site: Callable[[], Settings]
         [PROGRAM, "archive", "verify"], capture_output=True, text=True, check=False
     )
     assert (faulty.returncode, faulty.stderr) == (1, "")
-    assert faulty.stdout.startswith("missing  file:///")
+    assert faulty.stdout.startswith("missing    file:///")
 
 
 def test_the_installed_program_ends_quietly_when_its_reader_does(
@@ -145,7 +145,7 @@ def test_on_a_terminal_tables_fit_and_urls_stay_whole(
     key = next(key for key in disk.objects() if key.startswith("data/"))
     disk.write(key, b"y")
     verified = on_terminal(columns, "archive", "verify")
-    assert f"digest   {disk.root}/{key}: SHA-256 " in verified
+    assert f"digest     {disk.root}/{key}: SHA-256 " in verified
     manifest = on_terminal(columns, "archive", "show", f"{disk.root}/{key}")
     assert f'"key": "{key}",' in manifest
     assert "\x1b[" in on_terminal(columns, "archive", "show", f"{disk.root}/{key}", plain=False)
