@@ -167,9 +167,7 @@ def test_a_retry_is_the_same_task_instance_without_a_clear(
 # --- Manifests ------------------------------------------------------------------------------------
 
 
-HEADER_OF_NO_TEXT = replace(
-    payload(), origin=Origin("u", headers={"\ud800": "a", "b": "\udfff"})
-)
+HEADER_OF_NO_TEXT = replace(payload(), origin=Origin("u", headers={"\ud800": "a", "b": "\udfff"}))
 
 
 @given(MANIFESTS)
