@@ -24,7 +24,7 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
 )
 
-from platform_ops import archive, metrics, settings
+from platform_ops import archive, credentials, metrics, settings
 from platform_ops.archive import Commit, Outcome, Session
 from platform_ops.entity import Entity, Manifest, Part, Payload, Reference, RunIdentity, Slot
 from platform_ops.errors import ConfigError, ConnectionMissing, PlatformError, UrlError
@@ -412,18 +412,9 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _store_options(conn_id: str) -> dict[str, str]:
-    """Client options of an object store, from an Airflow connection of type ``aws``."""
-    found = connection(conn_id)
-    extra = found.extra_dejson
-    options = {
-        "access_key_id": found.login,
-        "secret_access_key": found.password,
-        "session_token": extra.get("aws_session_token"),
-        "region": extra.get("region_name"),
-        "endpoint": extra.get("endpoint_url"),
-    }
-    return {name: value for name, value in options.items() if value}
+def _store_options(conn_id: str, scheme: str) -> dict[str, str]:
+    """Client options of the archive's store, from an Airflow connection."""
+    return credentials.store_options(connection(conn_id), scheme)
 
 
 archive.use_credentials(_store_options)

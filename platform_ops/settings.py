@@ -48,9 +48,15 @@ def _checked_template(text: str) -> str:
 
 
 def _checked_root(text: str) -> str:
-    if not re.match(r"(file:///+[^/]|s3://[^/]+)", text):
+    if re.match(r"(az|abfss?)://[^/]*@", text):
         raise ValueError(
-            f"{text!r} is no archive root; write file:///absolute/folder or s3://bucket/prefix"
+            f"{text!r}: the account belongs in archive.connection or AZURE_STORAGE_ACCOUNT_NAME; "
+            "write abfs://container/prefix"
+        )
+    if not re.match(r"(file:///+[^/]|(s3|gs|az|abfss?)://[^/@]+(/|$))", text):
+        raise ValueError(
+            f"{text!r} is no archive root; write file:///absolute/folder, s3://bucket/prefix, "
+            "gs://bucket/prefix or abfs://container/prefix"
         )
     return text.rstrip("/")
 
@@ -82,7 +88,8 @@ class ArchiveSettings(_Section):
     root: Annotated[str, AfterValidator(_checked_root)] = Field(
         default_factory=_default_root,
         description=(
-            "URL of the folder or bucket prefix that holds the archive: ``file:///…`` or ``s3://…``."
+            "URL of the folder or bucket prefix that holds the archive: ``file:///…``, ``s3://…``, "
+            "``gs://…`` or ``abfs://…``."
         ),
         json_schema_extra={"default_text": "file://$AIRFLOW_HOME/archive"},
     )

@@ -1,4 +1,4 @@
-"""Fixtures for every test: a clean environment, and an S3 server where one is asked for."""
+"""Fixtures for every test: a clean environment, and servers of object stores where asked for."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 
 from platform_ops.archive import store
+from tests.fakes.gcs import GcsServer
+from tests.fakes.gcs import gcs_server as serve_gcs
 from tests.fakes.s3 import S3Server
 from tests.fakes.s3 import s3_server as serve_s3
 from tests.fakes.statsd import Listener, listener
@@ -34,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No test sees the settings or credentials of the machine that it runs on."""
     for name in os.environ:
-        if name.startswith(("PLATFORM_OPS", "AWS_")):
+        if name.startswith(("PLATFORM_OPS", "AWS_", "AZURE_", "GOOGLE_")):
             monkeypatch.delenv(name)
     store.at.cache_clear()
     yield
@@ -54,6 +56,21 @@ def s3_bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in s3_server.environment().items():
         monkeypatch.setenv(name, value)
     return s3_server.new_bucket()
+
+
+@pytest.fixture(scope="session")
+def gcs_server() -> Iterator[GcsServer]:
+    """One server of Cloud Storage for all tests of a worker."""
+    with serve_gcs() as server:
+        yield server
+
+
+@pytest.fixture
+def gcs_bucket(gcs_server: GcsServer, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a new bucket, with a token for it in the environment."""
+    for name, value in gcs_server.environment().items():
+        monkeypatch.setenv(name, value)
+    return gcs_server.new_bucket()
 
 
 @pytest.fixture

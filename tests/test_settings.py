@@ -225,15 +225,22 @@ WRONG = {
     "root": (
         '[archive]\nroot = "/var/archive"\n',
         (
-            "{path}:2: archive.root: '/var/archive' is no archive root; write file:///absolute/folder or "
-            "s3://bucket/prefix"
+            "{path}:2: archive.root: '/var/archive' is no archive root; write file:///absolute/folder, "
+            "s3://bucket/prefix, gs://bucket/prefix or abfs://container/prefix"
+        ),
+    ),
+    "account in the root": (
+        '[archive]\nroot = "abfss://raw@lake.dfs.core.windows.net/x"\n',
+        (
+            "{path}:2: archive.root: 'abfss://raw@lake.dfs.core.windows.net/x': the account belongs in "
+            "archive.connection or AZURE_STORAGE_ACCOUNT_NAME; write abfs://container/prefix"
         ),
     ),
     "root of the file system": (
         '[archive]\nroot = "file:///"\n',
         (
-            "{path}:2: archive.root: 'file:///' is no archive root; write file:///absolute/folder or "
-            "s3://bucket/prefix"
+            "{path}:2: archive.root: 'file:///' is no archive root; write file:///absolute/folder, "
+            "s3://bucket/prefix, gs://bucket/prefix or abfs://container/prefix"
         ),
     ),
     "template": (

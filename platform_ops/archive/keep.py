@@ -25,6 +25,9 @@ GRACE: Final = timedelta(days=7)
 """Longer than any task runs from its first payload to its commit."""
 SHORTEST_GRACE: Final = timedelta(days=1)
 
+# What ends unfinished uploads, by the root's scheme; Azure does so by itself, after a week.
+_LIFECYCLE: Final = {"s3": ("DaysAfterInitiation", "prefix"), "gs": ("age", "matchesPrefix")}
+
 _CLOCK: Final = ".sweep"
 _TEMPORARY: Final = (".tmp", _CLOCK)
 _PAYLOAD: Final = re.compile(r"data/(?P<folder>.+)/[0-9]{6,}-[0-9a-f]{12}/[^/]+")
@@ -81,13 +84,15 @@ def sweep(
 
 def unlisted(store: Store) -> str | None:
     """What a sweep cannot see in this store, and what to set instead; None where it sees all."""
-    if not store.url.startswith("s3://"):
+    scheme, _, path = store.url.partition("://")
+    rule = _LIFECYCLE.get(scheme)
+    if rule is None:
         return None
-    bucket, _, prefix = store.url.removeprefix("s3://").partition("/")
+    bucket, _, prefix = path.partition("/")
     below = f"{prefix}/data/" if prefix else "data/"
     return (
         f"incomplete multipart uploads are not listed: give the bucket {bucket} a lifecycle rule "
-        f'AbortIncompleteMultipartUpload, DaysAfterInitiation {GRACE.days}, prefix "{below}"'
+        f'AbortIncompleteMultipartUpload, {rule[0]} {GRACE.days}, {rule[1]} "{below}"'
     )
 
 

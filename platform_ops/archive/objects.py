@@ -1,46 +1,44 @@
 """The archive on an object store: streamed multipart uploads, create-only small puts.
 
-Source: Amazon S3 user guide, "Conditional writes" (``If-None-Match: *``) and "Multipart upload".
+Sources: Amazon S3 user guide, "Conditional writes" and "Multipart upload"; Cloud Storage, "Request
+preconditions" and "XML API multipart uploads"; Azure Blob Storage, "Put Blob" and "Put Block List".
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from platform_ops.archive import services
 from platform_ops.archive.store import READ_CHUNK_BYTES, Entry, Level
 from platform_ops.errors import (
     ArchiveCorrupt,
     ArchiveError,
     ArchiveUnavailable,
     ArchiveUnwritable,
-    ConfigError,
     ExtraMissing,
     NotArchived,
 )
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta, WritableFile
-    from obstore.store import S3Store
 
 __all__ = ["ObjectStore"]
 
 MULTIPART_BYTES: Final = 8 << 20
 """Size of one uploaded part, and the limit below which one plain put does."""
 PARTS_IN_FLIGHT: Final = 3
-_NO_BUCKET: Final = "NoSuchBucket"
+# In angle brackets: a key may hold the word, but never these.
+_NO_BUCKET: Final = re.compile("<Code>(NoSuchBucket|ContainerNotFound)</Code>")
 _REFUSAL: Final = re.compile(r"status code: 40[13] ")
-_ENDPOINT_VARIABLES: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
 
 class ObjectStore:
     """Objects below one prefix of a bucket.
 
-    :param root: ``s3://bucket/prefix``.
+    :param root: ``s3://bucket/prefix``, or of another service in :data:`.services.SERVICES`.
     :param options: Client options (obstore's names); the environment fills what is missing.
     :raises ExtraMissing: obstore is not installed.
     """
@@ -49,10 +47,11 @@ class ObjectStore:
         try:
             import obstore
         except ModuleNotFoundError as err:
-            raise ExtraMissing("obstore", "s3", f"an archive at {root}") from err
+            extra = services.service_of(root).extra
+            raise ExtraMissing("obstore", extra, f"an archive at {root}") from err
         self._obstore = obstore
         self._url = root.rstrip("/")
-        self._client = _client(root, options)
+        self._client = services.client(root, options)
 
     @property
     def url(self) -> str:
@@ -127,8 +126,9 @@ class ObjectStore:
         try:
             with self._store_errors(key):
                 writer.close()
-        except ArchiveUnavailable:
-            # The reply may be lost while the upload was completed: the key itself knows.
+        except (ArchiveUnavailable, ArchiveUnwritable):
+            # The reply may be lost while the upload was completed, and the client's own repetition
+            # refused for want of the right to replace: the key itself knows.
             found = self.stat(key)
             if found is None or found.size_bytes != size_bytes:
                 raise
@@ -152,14 +152,14 @@ class ObjectStore:
         try:
             yield
         except FileNotFoundError as err:
-            if _NO_BUCKET in str(err):
+            if _NO_BUCKET.search(str(err)):
                 raise _no_bucket(url) from None
             raise missing(f"{url}: no such object") from None
         except (PermissionDeniedError, UnauthenticatedError, PermissionError) as err:
             raise _refused(url, err) from None
         except (BaseError, OSError) as err:
             # Listings come without a class of their own for these.
-            if _NO_BUCKET in str(err):
+            if _NO_BUCKET.search(str(err)):
                 raise _no_bucket(url) from None
             if _REFUSAL.search(str(err)):
                 raise _refused(url, err) from None
@@ -170,33 +170,6 @@ class ObjectStore:
 
 def _entry(meta: ObjectMeta) -> Entry:
     return Entry(meta["path"], meta["size"], meta["last_modified"])
-
-
-def _client(root: str, options: Mapping[str, str]) -> S3Store:
-    from obstore.store import S3Store
-
-    bucket, _, prefix = root.removeprefix("s3://").partition("/")
-    endpoint = options.get("endpoint") or next(
-        (os.environ[name] for name in _ENDPOINT_VARIABLES if os.environ.get(name)), ""
-    )
-    settings: dict[str, Any] = {**options}  # Any: obstore's options are strings and nested tables
-    if endpoint:
-        settings |= {"endpoint": endpoint, "virtual_hosted_style_request": False}
-    return S3Store(
-        bucket,
-        prefix=prefix.strip("/") or None,
-        client_options={"allow_http": endpoint.startswith("http://"), "timeout": "60s"},
-        retry_config={"max_retries": _attempts() - 1, "retry_timeout": timedelta(seconds=60)},
-        **settings,
-    )
-
-
-def _attempts() -> int:
-    """How often a request is made in all: ``AWS_MAX_ATTEMPTS``, as in Amazon's own clients."""
-    text = os.environ.get("AWS_MAX_ATTEMPTS") or "6"
-    if not text.isdecimal() or int(text) < 1:
-        raise ConfigError(f"$AWS_MAX_ATTEMPTS: {text!r} is no number of attempts; write 1 or more")
-    return int(text)
 
 
 def _no_bucket(url: str) -> ArchiveUnwritable:
@@ -211,5 +184,7 @@ def _refused(url: str, err: Exception) -> ArchiveUnwritable:
 
 
 def _first_line(err: Exception) -> str:
-    # The rest is a dump of the request; it may name hosts and headers at length.
-    return str(err).strip().split("\n", 1)[0].split(" - <?xml")[0][:300]
+    # The rest is the reply's XML and a dump of the request; it may name hosts and headers at length.
+    said = str(err).strip().split("\n", 1)[0].split("<", 1)[0].rstrip(" -:")
+    # What it failed with stands at the end, after keys that may be long.
+    return said if len(said) <= 300 else f"{said[:100]} … {said[-197:]}"

@@ -13,14 +13,15 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Final, Protocol
 
+from platform_ops.archive.services import SERVICES
 from platform_ops.errors import ConfigError
 
 __all__ = ["Credentials", "Entry", "Level", "Store", "at", "locate", "use_credentials"]
 
 READ_CHUNK_BYTES: Final = 1 << 20
 
-Credentials = Callable[[str], Mapping[str, str]]
-"""From the name of a connection to the options of the object store client."""
+Credentials = Callable[[str, str], Mapping[str, str]]
+"""From the name of a connection and the root's scheme to the options of the object store client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def locate(store: Store, key: str) -> str:
 
 @lru_cache(maxsize=32)
 def at(root: str, connection: str | None = None) -> Store:
-    """The store for a root URL: ``file:///…`` or ``s3://…``.
+    """The store for a root URL: ``file:///…``, ``s3://…``, ``gs://…`` or ``abfs://…``.
 
     :param connection: Name to look the credentials up by; the environment's serve without one.
     :raises ConfigError: Another scheme, or a connection where nothing can resolve it.
@@ -119,14 +120,14 @@ def at(root: str, connection: str | None = None) -> Store:
         from platform_ops.archive.disk import DiskStore
 
         return DiskStore(path or "/")
-    if scheme == "s3":
+    if scheme in SERVICES:
         from platform_ops.archive.objects import ObjectStore
 
-        return ObjectStore(root, _options(connection))
-    raise ConfigError(f"{root!r}: no store for {scheme!r}; write file:///… or s3://…")
+        return ObjectStore(root, _options(connection, scheme))
+    raise ConfigError(f"{root!r}: no store for {scheme!r}; right are: file, {', '.join(SERVICES)}")
 
 
-def _options(connection: str | None) -> Mapping[str, str]:
+def _options(connection: str | None, scheme: str) -> Mapping[str, str]:
     if connection is None:
         return {}
     if _resolve is None:
@@ -135,4 +136,4 @@ def _options(connection: str | None) -> Mapping[str, str]:
             "set the store's own environment variables (AWS_ACCESS_KEY_ID …) and unset it with "
             "PLATFORM_OPS__ARCHIVE__CONNECTION="
         )
-    return _resolve(connection)
+    return _resolve(connection, scheme)

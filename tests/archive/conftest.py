@@ -10,16 +10,14 @@ from pathlib import Path
 import pytest
 
 from platform_ops.settings import Settings
-from tests.archive.places import Bucket, Disk, Place, settings_of
-from tests.fakes.s3 import S3Server
+from tests.archive.places import Disk, Place, in_a_bucket, settings_of
 
 
-@pytest.fixture(params=["disk", "s3"])
+@pytest.fixture(params=["disk", "s3", "gcs"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "disk":
         return Disk(tmp_path / "archive")
-    server: S3Server = request.getfixturevalue("s3_server")
-    return Bucket(server, request.getfixturevalue("s3_bucket"))
+    return in_a_bucket(request)
 
 
 @pytest.fixture

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+import pytest
+
 from platform_ops import archive
 from platform_ops.archive import Store
 from platform_ops.settings import ArchiveSettings, Settings
+from tests.fakes.gcs import Bucket as Objects
+from tests.fakes.gcs import GcsServer
 from tests.fakes.s3 import S3Server
 
 
@@ -32,12 +36,32 @@ class Place(Protocol):
         """Temporary files, or multipart uploads that are neither completed nor aborted."""
 
 
+class ObjectServer(Protocol):
+    """A server of an object store, whichever it is."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def scheme(self) -> str:
+        """With which roots in it begin."""
+
+    def environment(self, url: str | None = None) -> dict[str, str]: ...
+    def new_bucket(self) -> str: ...
+
+
 def settings_of(place: Place, **fields: Any) -> Settings:  # Any: fields of [archive]
     return Settings(archive=ArchiveSettings.model_validate({"root": place.root, **fields}))
 
 
 def store_of(place: Place) -> Store:
     return archive.root(settings_of(place))
+
+
+def in_a_bucket(request: pytest.FixtureRequest) -> Place:
+    """A new bucket of the object store that the fixture's parameter names."""
+    if request.param == "gcs":
+        return Gcs(request.getfixturevalue("gcs_server"), request.getfixturevalue("gcs_bucket"))
+    return Bucket(request.getfixturevalue("s3_server"), request.getfixturevalue("s3_bucket"))
 
 
 @dataclass(frozen=True)
@@ -105,3 +129,38 @@ class Bucket:
     @property
     def _client(self) -> Any:  # Any: boto3 makes its clients at run time
         return self.server.client()
+
+
+@dataclass(frozen=True)
+class Gcs:
+    """A bucket of Cloud Storage; its server runs in this process."""
+
+    server: GcsServer
+    name: str
+
+    @property
+    def root(self) -> str:
+        return f"gs://{self.name}/some/prefix"
+
+    def objects(self) -> list[str]:
+        return sorted(key.removeprefix("some/prefix/") for key in self._bucket.blobs)
+
+    def read(self, key: str) -> bytes:
+        return self._bucket.blobs[f"some/prefix/{key}"].body
+
+    def write(self, key: str, data: bytes) -> None:
+        self._bucket.blobs[f"some/prefix/{key}"] = self.server.stored(data)
+
+    def remove(self, key: str) -> None:
+        del self._bucket.blobs[f"some/prefix/{key}"]
+
+    def date(self, key: str, when: datetime) -> None:
+        blobs = self._bucket.blobs
+        blobs[f"some/prefix/{key}"] = replace(blobs[f"some/prefix/{key}"], modified_utc=when)
+
+    def unfinished(self) -> list[str]:
+        return [upload.key for upload in self._bucket.uploads.values()]
+
+    @property
+    def _bucket(self) -> Objects:
+        return self.server.buckets[self.name]

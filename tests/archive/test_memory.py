@@ -1,4 +1,4 @@
-"""Peak memory does not grow with the body: writing and reading, on disk and on S3."""
+"""Peak memory does not grow with the body: writing and reading, on disk and in object stores."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.archive.places import Bucket, Disk, Place
-from tests.fakes.s3 import S3Server
+from tests.archive.places import Disk, Place, in_a_bucket
 
 ONE_CAPTURE = """
 import sys
@@ -37,16 +36,15 @@ def peak_mib(place: Place, size_mib: int) -> int:
     return int(ran.stdout)
 
 
-@pytest.fixture(params=["disk", "s3"])
+@pytest.fixture(params=["disk", "s3", "gcs"])
 def place(request: pytest.FixtureRequest, memory: Path) -> Place:
     if request.param == "disk":
         return Disk(memory)
-    server: S3Server = request.getfixturevalue("s3_server")
-    return Bucket(server, request.getfixturevalue("s3_bucket"))
+    return in_a_bucket(request)
 
 
 def test_a_big_body_takes_no_more_memory_than_a_small_one(place: Place) -> None:
-    """Once every buffer is full nothing grows; the S3 server of the tests is what takes the time."""
+    """Once every buffer is full nothing grows; the servers of the tests are what takes the time."""
     big = 256 if isinstance(place, Disk) else 96
     peaks = {size: peak_mib(place, size) for size in (8, big)}
     assert peaks[big] <= peaks[8] + 12, peaks

@@ -15,11 +15,13 @@ import pytest
 from platform_ops import archive
 from platform_ops.errors import ArchiveConflict
 from platform_ops.settings import OnExisting, Settings
-from tests.archive.places import Bucket, Disk, Place, settings_of
+from tests.archive.places import Disk, Place, in_a_bucket, settings_of
 from tests.archive.samples import commit, faults, part, run, slot
 
 WRITERS = 8
 ROUNDS = 10
+STORES = ("AWS_", "AZURE_", "GOOGLE_")
+"""Beginnings of the variables that tell a client where its store is."""
 
 _clean = multiprocessing.get_context("forkserver")
 _start: Barrier
@@ -45,11 +47,11 @@ def writers() -> Iterator[ProcessPoolExecutor]:
         yield pool
 
 
-@pytest.fixture(params=["disk", "s3"])
+@pytest.fixture(params=["disk", "s3", "gcs"])
 def place(request: pytest.FixtureRequest) -> Place:
     if request.param == "disk":
         return Disk(request.getfixturevalue("memory") / "archive")
-    return Bucket(request.getfixturevalue("s3_server"), request.getfixturevalue("s3_bucket"))
+    return in_a_bucket(request)
 
 
 def _remember(barrier: Barrier) -> None:
@@ -76,7 +78,7 @@ def _write(
 def race(
     pool: ProcessPoolExecutor, settings: Settings, bodies: list[bytes], day: int
 ) -> list[Ended]:
-    environment = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    environment = {name: value for name, value in os.environ.items() if name.startswith(STORES)}
     tasks = [
         pool.submit(_write, environment, settings, writer, body, day)
         for writer, body in enumerate(bodies)

@@ -16,7 +16,7 @@ from platform_ops import archive
 from platform_ops.archive import keep
 from platform_ops.errors import ConfigError
 from platform_ops.settings import Settings
-from tests.archive.places import Disk, Place, settings_of, store_of
+from tests.archive.places import Disk, Gcs, Place, settings_of, store_of
 from tests.archive.samples import commit, faults, part, run, slot
 from tests.archive.strays import FOLDER, LONG_AGO, Littered, contents, littered, orphan, swept
 
@@ -256,5 +256,10 @@ def test_a_bucket_is_told_which_rule_ends_its_unfinished_uploads(place: Place) -
         assert told is None
     else:
         assert told is not None
-        assert "AbortIncompleteMultipartUpload, DaysAfterInitiation 7" in told
-        assert told.endswith('prefix "some/prefix/data/"')
+        terms = (
+            ("age", "matchesPrefix")
+            if isinstance(place, Gcs)
+            else ("DaysAfterInitiation", "prefix")
+        )
+        assert f"AbortIncompleteMultipartUpload, {terms[0]} 7" in told
+        assert told.endswith(f'{terms[1]} "some/prefix/data/"')

@@ -86,7 +86,7 @@ def test_an_error_is_one_line_and_debug_shows_where_it_came_from(cli: Call) -> N
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
         "error: $PLATFORM_OPS__ARCHIVE__ROOT: 'ftp://host/x' is no archive root; write "
-        "file:///absolute/folder or s3://bucket/prefix\n"
+        "file:///absolute/folder, s3://bucket/prefix, gs://bucket/prefix or abfs://container/prefix\n"
     )
     with pytest.raises(ConfigError):
         cli("--debug", "archive", "ls", **wrong)

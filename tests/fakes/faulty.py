@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 Fault = Literal[
     "refused",  # the connection is reset before the request reaches the server
@@ -42,7 +42,7 @@ class FaultyProxy:
     :param at: Which request it strikes, counted from 1 since it was armed.
     :param times: How many requests in a row.
     :param kill: Ends the client, and returns when it is dead.
-    :param seen: ``METHOD path`` of every request so far, in order.
+    :param seen: ``METHOD path`` of every request so far, in order, decoded.
     """
 
     upstream: str
@@ -63,7 +63,7 @@ class FaultyProxy:
     def take(self, line: str) -> Fault | None:
         """Note a request, and say what happens to it."""
         with self._lock:
-            self.seen.append(line)
+            self.seen.append(unquote(line))
             return self.fault if self.at <= len(self.seen) < self.at + self.times else None
 
 

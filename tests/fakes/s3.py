@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 
@@ -37,6 +37,7 @@ class S3Server:
     """
 
     url: str
+    scheme: ClassVar = "s3"
 
     def environment(self, url: str | None = None) -> dict[str, str]:
         """What a client needs in its environment to come here, or to a proxy at ``url``."""

@@ -1,4 +1,4 @@
-"""A commit on S3 that is killed, refused or left without a reply at every request it makes."""
+"""A commit in an object store that is killed, refused or left without a reply at every request it makes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from platform_ops import archive
 from platform_ops.archive import Outcome, store
 from platform_ops.errors import ArchiveConflict, ArchiveError, ArchiveUnavailable, ArchiveUnwritable
 from platform_ops.settings import ArchiveSettings, OnExisting, Settings
+from tests.archive.places import ObjectServer
 from tests.archive.samples import commit, faults, part, run, slot
 from tests.fakes.faulty import Fault, FaultyProxy, faulty_proxy
-from tests.fakes.s3 import S3Server
 
 SMALL = ((b"first page", b"second page"), (b"other bytes", b"second page"))
 BIG = ((b"x" * (9 << 20),), (b"other bytes",))
@@ -34,26 +34,31 @@ _clean.set_forkserver_preload([__name__])
 Bodies = tuple[bytes, ...]
 
 
+@pytest.fixture(scope="module", params=["s3", "gcs"])
+def server(request: pytest.FixtureRequest) -> ObjectServer:
+    served: ObjectServer = request.getfixturevalue(f"{request.param}_server")
+    return served
+
+
 @pytest.fixture(scope="module")
-def proxy(s3_server: S3Server) -> Iterator[FaultyProxy]:
-    with faulty_proxy(s3_server.url) as running:
+def proxy(server: ObjectServer) -> Iterator[FaultyProxy]:
+    with faulty_proxy(server.url) as running:
         yield running
 
 
 @pytest.fixture
-def bucket(
-    s3_server: S3Server, s3_bucket: str, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
-) -> str:
-    """A bucket behind the proxy, for a client that asks each thing once."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+def bucket(server: ObjectServer, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of a bucket behind the proxy, for a client that asks each thing once."""
+    for name, value in server.environment(proxy.url).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PLATFORM_OPS_STORE_ATTEMPTS", "1")
     proxy.arm(None, 0)
-    return s3_bucket
+    return f"{server.scheme}://{server.new_bucket()}"
 
 
 def new_site(bucket: str, over: bool = False, on_existing: OnExisting = "revise") -> Settings:
     """An archive of its own; ``over``: the slot holds another run's revision, one part the same."""
-    root = f"s3://{bucket}/{next(_numbers)}"
+    root = f"{bucket}/{next(_numbers)}"
     site = Settings(archive=ArchiveSettings(root=root, on_existing=on_existing))
     if over:
         commit(site, part(b"before", "0"), part(b"second page", "1"), by=run("another"))
@@ -159,7 +164,7 @@ def test_a_passing_fault_is_mended_within_the_try(
 ) -> None:
     """A lost reply is retried only where that is safe: not on the put of the manifest."""
     lines = requests(proxy, new_site(bucket), SMALL[0])
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "3")
+    monkeypatch.setenv("PLATFORM_OPS_STORE_ATTEMPTS", "3")
     for step in range(1, len(lines) + 1):
         site = new_site(bucket)
         store.at.cache_clear()
@@ -229,10 +234,11 @@ def test_a_fault_while_reading_is_an_archive_error(
 
 
 def test_a_missing_bucket_is_said_at_once(bucket: str) -> None:
-    site = Settings(archive=ArchiveSettings(root="s3://no-such-bucket/x"))
+    scheme = bucket.partition("://")[0]
+    site = Settings(archive=ArchiveSettings(root=f"{scheme}://no-such-bucket/x"))
     with pytest.raises(ArchiveUnwritable) as caught:
         commit(site)
     assert str(caught.value) == (
-        "s3://no-such-bucket/x/meta/v1/weather/forecast/dt=2024-03-05/at=000000Z: no such bucket; "
+        f"{scheme}://no-such-bucket/x/meta/v1/weather/forecast/dt=2024-03-05/at=000000Z: no such bucket; "
         "make it, or correct archive.root"
     )
