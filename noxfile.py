@@ -122,6 +122,7 @@ os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
 os.environ.setdefault("UV_HTTP_TIMEOUT", "180")
 
 LOCKED = ("--constraint", "constraints.txt", "--build-constraints", "constraints.txt")
+AZURITE = "3.35.0"
 PARALLEL = ("-n", "logical", "--maxprocesses", "8")
 ELSEWHERE = ("--ignore=tests/integration", "--ignore=tests/benchmarks")  # sessions of their own
 
@@ -188,12 +189,13 @@ def docs_live(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def integration(session: nox.Session) -> None:
-    """Run the tests against real servers: Airflow itself, and the site in Chromium."""
+    """Run the tests against real servers: Airflow itself, Azurite, and the site in Chromium."""
     session.install("--editable", ".[all]", "--group", "demo", "--group", "integration", *LOCKED)
     chromium = _system_program(
         session, ("chromium", "chromium-browser", "google-chrome"), package="chromium"
     )
     session.env["CHROMIUM"] = chromium
+    session.env["AZURITE"] = _azurite(session)
     _run_with_grace(session, "pytest", "tests/integration", *session.posargs)
 
 
@@ -316,6 +318,17 @@ def _system_program(session: nox.Session, names: tuple[str, ...], package: str) 
             f"none of {', '.join(names)} is installed; on Debian: apt-get install {package}"
         )
     return found
+
+
+def _azurite(session: nox.Session) -> str:
+    """Install Azure's emulator, a program of npm's, below the session's environment; its folder."""
+    _system_program(session, ("npm",), package="npm")
+    folder = str(Path(session.virtualenv.location) / "azurite")
+    quiet = ("--no-audit", "--no-fund", "--no-save", "--loglevel=error")
+    session.run_install(
+        "npm", "install", *quiet, "--prefix", folder, f"azurite@{AZURITE}", external=True
+    )
+    return folder
 
 
 def _check_wheel(session: nox.Session, file: Path) -> str:

@@ -14,6 +14,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from tests.fakes import azurite
+
 ROOT = Path(__file__).resolve().parent.parent
 NOXFILE = ROOT / "noxfile.py"
 SESSIONS = [
@@ -156,3 +158,7 @@ def test_ci_runs_the_command_of_the_readme_first() -> None:
     assert [name for name, _ in steps] == [
         *("tests", "lint", "types", "layers", "docs", "integration", "wheel", "lowest")
     ]
+
+
+def test_azurite_is_of_the_version_that_the_tests_ask_for() -> None:
+    assert f'AZURITE = "{azurite.VERSION}"' in NOXFILE.read_text("utf-8")

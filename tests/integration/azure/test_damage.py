@@ -1,0 +1,3 @@
+"""Over Azurite: ``tests/archive/test_damage.py``."""
+
+from tests.archive.test_damage import *
