@@ -27,7 +27,6 @@ release = version = installed("platform-ops")
 extensions = [
     "platform_ops.sphinx_ext",
     "platform_ops.sphinx_ext.switcher",
-    "platform_ops.sphinx_ext.switcher",
     "myst_parser",
     "sphinx.ext.intersphinx",
     "sphinx_autodoc_typehints",
