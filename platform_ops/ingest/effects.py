@@ -1,0 +1,87 @@
+"""What follows a commit, and what follows a failure: metrics, the asset's event, a line in the log."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from platform_ops import metrics
+from platform_ops.archive import Commit, Outcome
+from platform_ops.entity import Entity
+from platform_ops.errors import PlatformError
+from platform_ops.ingest.capture import Capture
+from platform_ops.ingest.context import asset
+from platform_ops.runconf import Wish
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+__all__ = ["reported", "take_effect"]
+
+log = logging.getLogger("platform_ops.ingest")
+
+
+def take_effect(context: Context, capture: Capture, wish: Wish) -> None:
+    """What follows a commit, and is redone by a retry: metrics, asset event, a line in the log."""
+    commit, entity = capture.commit, capture.slot.entity
+    _measure(entity, commit, (time.monotonic() - capture.started_s) * 1000)
+    outlet = asset(entity)
+    task = context["ti"].task
+    if commit.outcome is Outcome.REPLAYED and not wish.emit:
+        # Airflow announces every outlet of a task that succeeds: take it off, for this try alone.
+        task.outlets = [each for each in task.outlets if each != outlet]
+    elif outlet in task.outlets:
+        context["outlet_events"][outlet].extra = commit.reference.to_dict()
+    log.info(
+        "%s %s: revision %d, %d bytes in %d payloads, %s",
+        commit.outcome.value,
+        capture.slot,
+        commit.manifest.revision,
+        commit.manifest.size_bytes,
+        len(commit.manifest.payloads),
+        commit.reference.manifest_url,
+    )
+
+
+def _measure(entity: Entity, commit: Commit, duration_ms: float) -> None:
+    manifest = commit.manifest
+    if commit.conflicts:
+        metrics.emit(metrics.CONFLICTS, commit.conflicts, entity)
+    if commit.outcome is Outcome.REPLAYED:
+        metrics.emit(metrics.REPLAYS, 1, entity)
+        return
+    if commit.outcome in (Outcome.ADOPTED, Outcome.REUSED):
+        metrics.emit(metrics.ADOPTED, 1, entity)
+        if commit.outcome is Outcome.REUSED or commit.conflicts:
+            return
+        # A retry counts what it adopts: the try that committed may have died before it could.
+    metrics.emit(metrics.ENTITIES, 1, entity)
+    metrics.emit(metrics.PARTS, len(manifest.payloads), entity)
+    metrics.emit(metrics.BYTES, manifest.size_bytes, entity)
+    if commit.outcome is not Outcome.ADOPTED:
+        metrics.emit(metrics.DURATION, duration_ms, entity)
+    if manifest.rows is not None:
+        metrics.emit(metrics.ROWS, manifest.rows, entity)
+    if commit.outcome is Outcome.UNCHANGED:
+        metrics.emit(metrics.UNCHANGED, 1, entity)
+    if manifest.size_bytes == 0:
+        metrics.emit(metrics.EMPTY, 1, entity)
+
+
+@contextmanager
+def reported(entity: Entity) -> Iterator[None]:
+    """Count a failure by its class, and tell Airflow not to retry what a retry cannot cure."""
+    try:
+        yield
+    except AirflowSkipException:
+        raise
+    except Exception as err:
+        metrics.emit(metrics.FAILURES, 1, entity, error=type(err).__name__)
+        if isinstance(err, PlatformError) and not err.retryable:
+            raise AirflowFailException(f"{type(err).__name__}: {err}") from err
+        raise

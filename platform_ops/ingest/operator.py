@@ -1,0 +1,122 @@
+"""What every source's operator derives from."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from platform_ops.entity import Part
+from platform_ops.errors import ConfigError
+from platform_ops.ingest.context import asset
+from platform_ops.ingest.session import archive_session, require_known
+from platform_ops.settings import Mode, OnExisting
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+    from airflow.sdk.definitions.mappedoperator import OperatorPartial
+
+__all__ = ["ArchivingOperator"]
+
+
+class ArchivingOperator(BaseOperator):
+    """Base of every operator that takes something in: archives it, measures it, returns a reference.
+
+    A subclass writes :meth:`fetch` and nothing else. The task's XCom is a reference to the archived
+    revision, never the bytes: ``archive.open(ref)`` reads them downstream.
+
+    :param entity: What arrives, as ``source.name``; declares the task's outlet asset.
+    :param partition_key: Key of the slot within its time; the run's partition key where unset.
+    :param map_key: Key of a mapped task within its slot; render it from what is mapped over. The
+        map index where unset, which changes when the mapped list does.
+    :param mode: ``auto`` fetches unless this run has committed; ``refetch`` asks the source even
+        where policy ``reuse`` would not; ``replay`` reads the archive and never asks the source. A
+        run's conf ``{"platform_ops": {"replay": true}}`` comes first, the entity's setting last.
+    :param on_existing: What another run does to a slot that holds a revision: ``revise`` adds one,
+        ``reuse`` takes it, ``fail`` refuses. The site's setting where unset.
+    :raises EntityUndeclared: The site wants entities declared, and this one is not.
+    :raises ArchiveConflict: Policy ``fail``, and the slot holds another run's revision.
+    :raises ArchiveUnavailable: The store is out of reach or full; nothing half-written is visible.
+    :raises ArchiveUnwritable: The archive's root refuses writes.
+    :raises NotArchived: A replay found nothing to read; the source was not asked.
+    """
+
+    template_fields: Sequence[str] = ("partition_key", "map_key")
+
+    def __init__(
+        self,
+        *,
+        entity: str,
+        partition_key: str | None = None,
+        map_key: str | None = None,
+        mode: Mode | None = None,
+        on_existing: OnExisting | None = None,
+        **kwargs: Any,  # Any: BaseOperator's own arguments
+    ) -> None:
+        require_known(mode, on_existing)
+        super().__init__(**_with_outlet(entity, kwargs))
+        self.entity = entity
+        self.partition_key = partition_key
+        self.map_key = map_key
+        self.mode = mode
+        self.on_existing = on_existing
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> OperatorPartial:  # Any: this operator's arguments
+        """As in Airflow, and with the entity's asset as outlet, which a mapped task would lack.
+
+        :raises ConfigError: The entity is left to ``expand()``; one mapped task fills one entity.
+        """
+        if "entity" not in kwargs:
+            raise ConfigError(
+                f"{kwargs.get('task_id')}: give entity= to partial(), not to expand(); "
+                "use map_key= to tell the mapped captures apart"
+            )
+        return super().partial(**_with_outlet(kwargs["entity"], kwargs))
+
+    @abstractmethod
+    def fetch(self, context: Context) -> Iterator[Part]:
+        """Ask the source, lazily: nothing before the first part is taken, one part at a time.
+
+        :return: Shape ``(parts,)``; each body is read to its end before the next part is asked for.
+        :raises SourceError: The source did not deliver.
+        """
+
+    def execute(self, context: Context) -> dict[str, Any]:  # Any: JSON values
+        """Run the one path; the result is the reference as a plain dictionary."""
+        with archive_session(
+            self.entity,
+            partition_key=self.partition_key,
+            map_key=self.map_key,
+            mode=self.mode,
+            on_existing=self.on_existing,
+            context=context,
+        ) as capture:
+            if capture.pending:
+                with _released(self.fetch(context)) as parts:
+                    for part in parts:
+                        payload = capture.write(part)
+                        self.log.info("archived %s: %d bytes", payload.name, payload.size_bytes)
+        return capture.reference.to_dict()
+
+
+@contextmanager
+def _released(parts: Iterator[Part]) -> Iterator[Iterator[Part]]:
+    """Let a source close its connections at once where the archive fails in the middle."""
+    try:
+        yield parts
+    finally:
+        if isinstance(parts, Generator):
+            parts.close()
+
+
+def _with_outlet(
+    entity: str, kwargs: Mapping[str, Any]
+) -> dict[str, Any]:  # Any: operator arguments
+    outlet = asset(entity)
+    given = kwargs.get("outlets") or []
+    outlets = list(given) if isinstance(given, (list, tuple)) else [given]
+    return {**kwargs, "outlets": outlets if outlet in outlets else [*outlets, outlet]}

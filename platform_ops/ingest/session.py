@@ -1,0 +1,93 @@
+"""The path itself: from a task's context to a committed revision, or to one that is read again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, get_args
+
+from airflow.sdk import get_current_context
+
+from platform_ops import archive, metrics
+from platform_ops.archive import Commit, Outcome
+from platform_ops.entity import Entity, Slot
+from platform_ops.errors import ConfigError
+from platform_ops.ingest.capture import Capture
+from platform_ops.ingest.context import entity_of, identity_of, site_settings, slot_of, versions
+from platform_ops.ingest.effects import reported, take_effect
+from platform_ops.runconf import Wish, one_of
+from platform_ops.settings import Mode, OnExisting, Settings
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+__all__ = ["archive_session", "require_known"]
+
+log = logging.getLogger("platform_ops.ingest")
+
+
+@contextmanager
+def archive_session(
+    entity: str | Entity,
+    *,
+    partition_key: str | None = None,
+    map_key: str | None = None,
+    mode: Mode | None = None,
+    on_existing: OnExisting | None = None,
+    context: Context | None = None,
+) -> Iterator[Capture]:
+    """Capture one slot of an entity from inside a task; leaving the block commits.
+
+    :param mode: What to do for this capture; the run's conf comes first, the entity's setting last.
+    :param on_existing: What another run's revision in the slot meets; the site's setting otherwise.
+    :param context: The task's; the current one where it is None.
+    :raises AirflowFailException: An error that a retry cannot cure; its cause is the error itself.
+    :raises PlatformError: An error that a retry may cure.
+    """
+    parsed = entity_of(entity)
+    within = context or get_current_context()
+    with reported(parsed):
+        require_known(mode, on_existing)
+        site = site_settings()
+        _require_declared(site, parsed)
+        wish = Wish.of(within["dag_run"].conf, mode, site, parsed)
+        slot = wish.slot(slot_of(within, parsed, partition_key, map_key))
+        if wish.mode == "replay":
+            capture = _replayed(site, slot, wish)
+            yield capture
+        else:
+            session = archive.session(
+                slot,
+                identity_of(within),
+                on_existing="revise" if wish.mode == "refetch" else on_existing,
+                versions=versions(),
+                settings=site,
+            )
+            with session:
+                capture = Capture(slot, session)
+                yield capture
+        take_effect(within, capture, wish)
+
+
+def _replayed(site: Settings, slot: Slot, wish: Wish) -> Capture:
+    found = archive.newest(slot, revision=wish.revision, as_of_utc=wish.as_of_utc, settings=site)
+    return Capture(slot, _found=Commit(found, archive.refer(found, site), Outcome.REPLAYED))
+
+
+def require_known(mode: Mode | None, on_existing: OnExisting | None) -> None:
+    """Refuse a mode or policy that does not exist, when the DAG file is parsed.
+
+    :raises ConfigError: The message lists the right ones.
+    """
+    given = {"mode": (mode, Mode), "on_existing": (on_existing, OnExisting)}
+    for name, (value, choices) in given.items():
+        if value is not None and value not in get_args(choices):
+            raise ConfigError(f"{name}={value!r} does not exist; right are: {one_of(choices)}")
+
+
+def _require_declared(site: Settings, entity: Entity) -> None:
+    site.entity(entity)
+    if site.declared(entity) is None:
+        log.warning("entity %s is not declared in platform.toml", entity)
+        metrics.emit(metrics.UNDECLARED, 1, entity)
