@@ -8,12 +8,11 @@ An :class:`Entity` names what arrives, a :class:`Slot` says which capture of it 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 from urllib.parse import quote
 
 from platform_ops.errors import ArchiveCorrupt, UrlError
@@ -23,15 +22,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MANIFEST_VERSION",
+    "Blob",
     "Entity",
     "Manifest",
+    "Members",
     "Origin",
     "Part",
     "Payload",
     "Reference",
     "RunIdentity",
     "Slot",
+    "Stored",
     "content_digest",
+    "digest_line",
     "manifest_schema",
 ]
 
@@ -169,7 +172,8 @@ class Part:
     :param media_type: RFC 6838 type of the bytes as they came.
     :param codec: Content coding that the bytes still carry (``gzip``), if any.
     :param size_bytes: Length that the source announced; another length is an error.
-    :param rows: Records in the body, where the source knows.
+    :param rows: Records in the body, where the source knows; or what tells it once the body was read.
+    :param schema_sha256: Digest of the columns' names and types, likewise.
     """
 
     name: str
@@ -178,15 +182,59 @@ class Part:
     media_type: str = "application/octet-stream"
     codec: str | None = None
     size_bytes: int | None = None
-    rows: int | None = None
+    rows: int | Callable[[], int | None] | None = None
+    schema_sha256: str | Callable[[], str | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """One object that a manifest commits to, as it lies in the store."""
+
+    key: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How a payload lies in the store, where it is not kept as it came.
+
+    :param codec: ``gzip`` or ``zstd`` where the archive compressed it, ``zip`` for a pack.
+    :param sha256: Hex digest of the object as it is stored.
+    """
+
+    codec: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The list of a pack's bodies: an object beside the pack, JSON lines in gzip (ADR 0008).
+
+    :param count: Bodies in the pack.
+    :param first: The lowest of their names, and ``last`` the highest: which pack to look into.
+    """
+
+    key: str
+    size_bytes: int
+    sha256: str
+    count: int
+    first: str
+    last: str
 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """One payload as committed.
+    """One payload as committed: a body, or a pack of many small ones.
 
     :param key: Key below the archive's root; revisions with equal bytes share one.
-    :param sha256: Hex digest of the stored bytes.
+    :param size_bytes: Length of the bytes as they came; of a pack's bodies together.
+    :param sha256: Hex digest of the bytes as they came; of a pack what ``sha256sum * | sha256sum``
+        prints where its bodies lie. It does not depend on how they are stored.
+    :param codec: Content coding that the bytes as they came still carry.
+    :param stored: How it is stored, where that differs; ``key`` then holds those bytes.
+    :param members: Where a pack lists its bodies; None for a body alone.
     """
 
     key: str
@@ -198,23 +246,45 @@ class Payload:
     codec: str | None = None
     rows: int | None = None
     schema_sha256: str | None = None
+    stored: Stored | None = None
+    members: Members | None = None
+
+    @property
+    def blobs(self) -> tuple[Blob, ...]:
+        """Every object that holds a part of it: what must be there, kept, and left as it is."""
+        held = self.stored or self
+        body = Blob(self.key, held.size_bytes, held.sha256)
+        listed = self.members
+        if listed is None:
+            return (body,)
+        return (body, Blob(listed.key, listed.size_bytes, listed.sha256))
 
 
-def content_digest(payloads: Iterable[Payload]) -> str:
-    """SHA-256 over the lines ``<sha256>  <name>`` of all payloads, in order.
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def sha256(self) -> str: ...
 
-    It is what ``sha256sum * | sha256sum`` prints in a folder that holds these payloads alone under
+
+def content_digest(bodies: Iterable[_Named]) -> str:
+    """SHA-256 over the lines ``<sha256>  <name>`` of all bodies, in order.
+
+    It is what ``sha256sum * | sha256sum`` prints in a folder that holds these bodies alone under
     their names, so that anyone can check it with stock tools.
     """
-    lines = "".join(_digest_line(payload) for payload in payloads)
-    return hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()
+    digest = hashlib.sha256()
+    for each in bodies:
+        digest.update(digest_line(each.name, each.sha256))
+    return digest.hexdigest()
 
 
-def _digest_line(payload: Payload) -> str:
-    # A name that could end the line is escaped, and the line marked: as GNU coreutils write it.
-    escaped = payload.name.replace("\\", r"\\").replace("\n", r"\n").replace("\r", r"\r")
-    mark = "" if escaped == payload.name else "\\"
-    return f"{mark}{payload.sha256}  {escaped}\n"
+def digest_line(name: str, sha256: str) -> bytes:
+    """One body's line, as GNU ``sha256sum`` writes it."""
+    # A name that could end the line is escaped, and the line marked.
+    escaped = name.replace("\\", r"\\").replace("\n", r"\n").replace("\r", r"\r")
+    mark = "" if escaped == name else "\\"
+    return f"{mark}{sha256}  {escaped}\n".encode("utf-8", "surrogatepass")
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,8 +315,13 @@ class Manifest:
     version: int = MANIFEST_VERSION
 
     @property
+    def bodies(self) -> int:
+        """How many bodies came; a pack holds many."""
+        return sum(each.members.count if each.members else 1 for each in self.payloads)
+
+    @property
     def size_bytes(self) -> int:
-        """Bytes of all payloads together."""
+        """Bytes of all payloads together, as they came."""
         return sum(payload.size_bytes for payload in self.payloads)
 
     @property
@@ -257,14 +332,10 @@ class Manifest:
         return sum(known) if known and len(known) == len(counts) else None
 
     def to_json(self) -> bytes:
-        """Canonical JSON, sealed: the bytes that are stored.
+        """Canonical JSON, sealed: the bytes that are stored."""
+        from platform_ops import sealed  # a DAG file that only names an entity needs no pydantic
 
-        Sorted keys, two spaces, a final newline. ``seal`` is the SHA-256 of the same text
-        without it, so that a flipped bit shows even in the newest manifest of a chain.
-        """
-        # Not mode="json": it alters names of headers that are no valid Unicode.
-        plain = _adapter().dump_python(self)
-        return _canonical({**plain, "seal": hashlib.sha256(_canonical(plain)).hexdigest()})
+        return sealed.to_json(_adapter(), self)
 
     @classmethod
     def from_json(cls, data: bytes, url: str) -> Manifest:
@@ -273,24 +344,10 @@ class Manifest:
         :param url: Where the bytes came from, for the message.
         :raises ArchiveCorrupt: Not JSON, not a manifest, or of a newer version.
         """
-        try:
-            plain = json.loads(data)
-            version = plain["version"]
-        except (ValueError, KeyError, TypeError, RecursionError) as err:
-            raise ArchiveCorrupt(f"{url}: not a manifest ({type(err).__name__})") from err
-        if version != MANIFEST_VERSION:
-            raise ArchiveCorrupt(
-                f"{url}: manifest version {version!r}; this release reads {MANIFEST_VERSION}; "
-                "upgrade platform-ops"
-            )
-        seal = plain.pop("seal", None)
-        intact = seal == hashlib.sha256(_canonical(plain)).hexdigest()
-        if not intact or data != _canonical({**plain, "seal": seal}):
-            raise ArchiveCorrupt(f"{url}: damaged manifest: its seal does not match its text")
-        try:
-            return _adapter().validate_python(plain)
-        except ValueError as err:
-            raise ArchiveCorrupt(f"{url}: damaged manifest: {_first_fault(err)}") from err
+        from platform_ops import sealed
+
+        found: Manifest = sealed.from_json(_adapter(), data, url, "manifest", MANIFEST_VERSION)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,24 +413,8 @@ def _adapter() -> TypeAdapter[Manifest]:
     return TypeAdapter(Manifest)
 
 
-def _canonical(plain: Mapping[str, Any]) -> bytes:  # Any: JSON values
-    return (json.dumps(plain, sort_keys=True, indent=2, default=_time_text) + "\n").encode()
-
-
-def _time_text(time: datetime) -> str:
-    return time.isoformat().replace("+00:00", "Z")
-
-
 def _outline(value: object) -> str:
     """What came instead of a reference, without its values."""
     if isinstance(value, Mapping):
         return ", ".join(map(str, value)) or "nothing"
     return type(value).__name__
-
-
-def _first_fault(err: ValueError) -> str:
-    faults = err.errors() if hasattr(err, "errors") else []
-    if not faults:
-        return str(err)
-    where = ".".join(str(step) for step in faults[0]["loc"])
-    return f"{where}: {faults[0]['msg']}"
