@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -56,11 +57,14 @@ FIELDS: Final = {
 
 _REQUIRED = ("source", "entity", "date", "time", "partition_key", "map_key")
 _NULLABLE = ("team", "partition_key", "map_key")
+_TIMES = ("date", "time", "hour")  # written by us, in one way: nothing in them needs an escape
 _LEVEL = re.compile(r"(?P<key>[a-z][a-z0-9_-]*=)?\{(?P<field>[a-z_]+)\}")
 _LITERAL = re.compile(r"[a-z0-9][a-z0-9._-]*(?<!\.)")
 _KEY_LIMIT_LETTERS = 40
 """Longest ``key=`` of a level: with a value of 200 bytes the level stays below 255."""
-_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
+_NO_LETTERS = frozenset(b"0123456789._-")
+_SAFE = _NO_LETTERS | frozenset(b"abcdefghijklmnopqrstuvwxyz")
+_ANY_CASE = _SAFE | frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _DEVICE = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)")
 _HASHED = re.compile(r"~h[0-9a-f]{32}$")
 
@@ -68,13 +72,18 @@ _HASHED = re.compile(r"~h[0-9a-f]{32}$")
 def encode(text: str) -> str:
     """One path segment for any text, injectively; the empty string becomes ``~e``.
 
-    UTF-8, with ``%XX`` outside ``[A-Za-z0-9._-]``; a leading or trailing dot, and the first
-    letter of a Windows device name, are written as ``%XX`` too, so that no value can leave the
-    root or name a device. A result over 200 bytes becomes a prefix, ``~h``, and 32 hex digits of
-    its SHA-256: that one cannot be decoded, and the manifest keeps the original.
+    UTF-8, with ``%XX`` outside ``[a-z0-9._-]``, so that two texts differ on a file system that folds
+    case as well; a leading or trailing dot, and the first letter of a Windows device name, are
+    written as ``%XX`` too, so that no value can leave the root or name a device. A result over 200
+    bytes becomes a prefix, ``~h``, and 32 hex digits of its SHA-256: that one cannot be decoded, and
+    the manifest keeps the original.
 
     Source: RFC 3986 section 2.1; Microsoft, "Naming Files, Paths, and Namespaces".
     """
+    return _encode(text, _SAFE)
+
+
+def _encode(text: str, safe: frozenset[int]) -> str:
     if not text:
         return "~e"
     raw = text.encode("utf-8", "surrogatepass")
@@ -83,7 +92,7 @@ def encode(text: str) -> str:
     if _DEVICE.match(text):
         forced.add(0)
     segment = "".join(
-        chr(byte) if byte in _SAFE and index not in forced else f"%{byte:02X}"
+        chr(byte) if byte in safe and index not in forced else f"%{byte:02X}"
         for index, byte in enumerate(raw)
     )
     if len(segment) <= SEGMENT_LIMIT_BYTES:
@@ -174,7 +183,7 @@ class Template:
             )
         values = _values(slot)
         segments = [
-            level.key if level.field is None else level.key + encode(value)
+            level.key if level.field is None else level.key + _segment(level.field, value)
             for level in self.levels
             if (value := values[level.field] if level.field else "") is not None
         ]
@@ -217,9 +226,20 @@ class Template:
         return slot
 
 
-def payload_key(folder: str, revision: int, token: str, name: str) -> str:
-    """Key of a payload below the root; ``folder`` comes from :meth:`Template.render`."""
-    key = f"data/{folder}/{revision:06d}-{token}/{encode(name)}"
+def payload_key(
+    folder: str, revision: int, token: str, name: str, taken: Container[str] = ()
+) -> str:
+    """Key of a payload below the root; ``folder`` comes from :meth:`Template.render`.
+
+    A name keeps its capitals, for people read it; one that differs from a name before it in capitals
+    alone has every letter written as ``%XX``.
+
+    :param taken: Keys of the revision's payloads before it, in lower case.
+    """
+    below = f"data/{folder}/{revision:06d}-{token}/"
+    key = below + _encode(name, _ANY_CASE)
+    if key.lower() in taken:
+        key = below + _encode(name, _NO_LETTERS)
     _check_length(key, name)
     return key
 
@@ -263,6 +283,10 @@ def _template_error(text: str, fault: str) -> UrlError:
     return UrlError(f"URL template {text!r} {fault}; the default is {DEFAULT_TEMPLATE!r}")
 
 
+def _segment(field: str, value: str) -> str:
+    return value if field in _TIMES else encode(value)
+
+
 def _values(slot: Slot) -> dict[str, str | None]:
     time = slot.time_utc
     fraction = f".{time.microsecond:06d}" if time.microsecond else ""
@@ -286,7 +310,9 @@ def _fits(level: _Level, segment: str) -> bool:
 
 
 def _slot(encoded: dict[str, str], folder: str) -> Slot:
-    found = {field: decode(segment) for field, segment in encoded.items()}
+    found = {
+        field: segment if field in _TIMES else decode(segment) for field, segment in encoded.items()
+    }
     stamp = f"{found['date']}T{found['time']}"
     layout = "%Y-%m-%dT%H%M%S.%fZ" if "." in stamp else "%Y-%m-%dT%H%M%SZ"
     try:

@@ -37,6 +37,7 @@ HOSTILE = [
 ANYTHING = st.text(st.characters(codec=None, categories=None), max_size=80) | st.sampled_from(
     HOSTILE
 )
+CASED = st.text(st.sampled_from("aAbBkK\u212asS\u017f%4~eE.é"), max_size=8)
 TIMES = st.datetimes(timezones=st.just(UTC))
 SLOTS = st.builds(
     Slot,
@@ -59,7 +60,7 @@ WINDOWS = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)
 def test_a_segment_is_safe_everywhere(text: str) -> None:
     segment = encode(text)
     assert 0 < len(segment.encode("ascii")) <= SEGMENT_LIMIT_BYTES == 200
-    assert re.fullmatch(r"[A-Za-z0-9._%~-]+", segment)
+    assert re.fullmatch(r"(?:[a-z0-9._~-]|%[0-9A-F]{0,2})+", segment)
     assert not segment.startswith(".")
     assert not segment.endswith(".")
     assert not WINDOWS.fullmatch(segment)
@@ -80,8 +81,15 @@ def test_two_texts_never_share_a_segment(one: str, other: str) -> None:
     assert (encode(one) == encode(other)) is (one == other)
 
 
+@given(CASED, CASED)
+def test_two_texts_stay_apart_where_a_file_system_folds_case(one: str, other: str) -> None:
+    segments = encode(one), encode(other)
+    assert (segments[0].casefold() == segments[1].casefold()) is (one == other)
+    assert (segments[0].upper() == segments[1].upper()) is (one == other)
+
+
 def test_the_hostile_texts_are_all_apart() -> None:
-    assert len({encode(text) for text in HOSTILE}) == len(set(HOSTILE))
+    assert len({encode(text).casefold() for text in HOSTILE}) == len(set(HOSTILE))
     long = [f"{'x' * 5000}{number}" for number in range(100)]
     assert len({encode(text) for text in long}) == 100
 
@@ -113,7 +121,8 @@ def test_a_plain_percent_decoder_reads_what_is_not_hashed(text: str) -> None:
         ("...", "%2E.%2E"),
         ("v1.", "v1%2E"),
         ("con", "%63on"),
-        ("CON.txt", "%43ON.txt"),
+        ("CON.txt", "%43%4F%4E.txt"),
+        ("Account", "%41ccount"),
         ("console", "console"),
         ("~e", "%7Ee"),
         ("é", "%C3%A9"),
@@ -151,6 +160,20 @@ def test_two_slots_never_share_a_folder(one: Slot, other: Slot) -> None:
     assert None in folders or (folders[0] == folders[1]) is (one == other)
 
 
+@given(st.lists(st.text(st.sampled_from("aAbB%4"), max_size=2), unique=True, max_size=12))
+def test_names_in_one_folder_keep_their_capitals_and_stay_apart(names: list[str]) -> None:
+    taken: set[str] = set()
+    for name in names:
+        taken.add(payload_key("f", 1, "0123456789ab", name, taken).lower())
+    assert len(taken) == len(names)
+
+
+def test_a_name_is_kept_unless_it_differs_in_capitals_alone() -> None:
+    first = payload_key("f", 1, "0123456789ab", "A1.CSV")
+    second = payload_key("f", 1, "0123456789ab", "a1.csv", {first.lower()})
+    assert [key.rpartition("/")[2] for key in (first, second)] == ["A1.CSV", "%611.%63%73%76"]
+
+
 @given(SLOTS, ANYTHING, st.integers(1, 999_999))
 def test_no_value_leaves_the_root_and_no_key_is_too_long(
     slot: Slot, name: str, revision: int
@@ -182,7 +205,7 @@ def test_no_value_leaves_the_root_and_no_key_is_too_long(
         ),
         (
             Slot(Entity("a", "b"), TUESDAY.replace(microsecond=50), "EU/west", "", "ops"),
-            "v1/a/b/dt=2024-03-05/at=060708.000050Z/team=ops/part=EU%2Fwest/map=~e",
+            "v1/a/b/dt=2024-03-05/at=060708.000050Z/team=ops/part=%45%55%2Fwest/map=~e",
         ),
         (Slot(Entity("a", "b.c"), TUESDAY, map_key="x"), "v1/a/b.c/dt=2024-03-05/at=060708Z/map=x"),
         (
@@ -210,7 +233,7 @@ def test_a_slot_that_is_too_long_is_refused_before_anything_is_fetched() -> None
         "", "v1", "v2/a/b/dt=2024-03-05/at=060708Z", "v1/a/b/dt=2024-03-05", "v1/a/b/dt=2024-3-5/at=060708Z",
         "v1/a/b/dt=2024-03-05/at=060708Z/extra", "v1/a/b/dt=2024-03-05/at=060708Z/map=x/part=y",
         "v1/a/b/dt=2024-02-30/at=060708Z", "v1/a/b/dt=2024-03-05/at=060708.5Z", "v1//b/dt=2024-03-05/at=0Z",
-        "v1/a/b/dt=2024-03-05/at=060708Z/part=%2f", "v1/a/%41/dt=2024-03-05/at=060708Z",
+        "v1/a/b/dt=2024-03-05/at=060708Z/part=%2f", "v1/a/A/dt=2024-03-05/at=060708Z",
         "v1/a/b/dt=2024-03-05/at=060708.000000Z", "v1/~e/b/dt=2024-03-05/at=060708Z", "v1/a/b/dt=x/at=y",
         "v1/a.b/c/dt=2024-03-05/at=060708Z",
     ],

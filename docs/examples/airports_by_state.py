@@ -8,7 +8,7 @@ from airflow.sdk import DAG, CronDataIntervalTimetable, task
 
 from platform_ops import ArchivingHttpOperator, archive
 
-STATES = ["AK", "HI", "WA"]
+STATES = ["ak", "hi", "wa"]
 
 with DAG(
     "airports_by_state",
@@ -31,7 +31,7 @@ with DAG(
         endpoint="/airports.csv",
         map_index_template="{{ task.map_key }}",
         doc_md="Archive the airports of one state.",
-    ).expand_kwargs([{"map_key": state, "query": {"state": state}} for state in STATES])
+    ).expand_kwargs([{"map_key": state, "query": {"state": state.upper()}} for state in STATES])
 
     @task
     def count(refs: list[dict[str, object]]) -> int:

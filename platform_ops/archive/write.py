@@ -103,6 +103,7 @@ class Session:
     _token: str = field(default="", init=False)
     _head: Manifest | None = field(default=None, init=False)
     _payloads: list[Payload] = field(default_factory=list, init=False)
+    _taken: set[str] = field(default_factory=set, init=False)
     _started_at: datetime = field(default_factory=lambda: datetime.now(UTC), init=False)
 
     def __enter__(self) -> Self:
@@ -143,7 +144,8 @@ class Session:
                 f"{self.slot}: two parts are named {part.name!r}; name each part differently"
             )
         revision = self._head.revision + 1 if self._head else 1
-        key = payload_key(self._folder, revision, self._token, part.name)
+        key = payload_key(self._folder, revision, self._token, part.name, self._taken)
+        self._taken.add(key.lower())
         body = _Measured(part)
         try:
             self.store.upload(key, body.chunks(self._stored_key))
@@ -293,7 +295,10 @@ class _Measured:
             media_type=part.media_type,
             origin=part.origin,
             codec=part.codec,
-            rows=part.rows,
+            rows=part.rows() if callable(part.rows) else part.rows,
+            schema_sha256=(
+                part.schema_sha256() if callable(part.schema_sha256) else part.schema_sha256
+            ),
         )
 
 

@@ -49,12 +49,12 @@ def littered(place: Place) -> Littered:
     site = settings_of(place)
     commit(site, part(b"sunny", "a"), part(b"mild", "b"))
     commit(site, part(b"rainy", "a"), part(b"mild", "b"), by=run("manual-2"))
-    commit(site, part(b"windy"), at=slot(map_key="EWX"), by=run("scheduled-3"))
+    commit(site, part(b"windy"), at=slot(map_key="ewx"), by=run("scheduled-3"))
     needed = contents(place)
     strays = [
         orphan(place, f"{FOLDER}/000003-0123456789ab/a"),
         orphan(place, f"{FOLDER}/000003-0123456789ab/b"),
-        orphan(place, f"{FOLDER}/map=EWX/000001-abcdefabcdef/a"),
+        orphan(place, f"{FOLDER}/map=ewx/000001-abcdefabcdef/a"),
         orphan(place, "v1/weather/warnings/dt=2024-03-05/at=000000Z/000001-0123456789ab/a"),
         ".tmp/4711-0123456789abcdef",
     ]

@@ -45,7 +45,7 @@ def test_the_body_comes_back_as_it_was_sent(site: Settings) -> None:
 
 def test_payload_and_manifest_lie_where_the_scheme_says(site: Settings, place: Place) -> None:
     done = commit(site, at=slot(partition_key="EU/west", map_key=""))
-    folder = "v1/weather/forecast/dt=2024-03-05/at=000000Z/part=EU%2Fwest/map=~e"
+    folder = "v1/weather/forecast/dt=2024-03-05/at=000000Z/part=%45%55%2Fwest/map=~e"
     payload = f"data/{folder}/000001-{done.manifest.token}/page-0001.json"
     assert f"meta/{folder}/000001.json" in place.objects()
     assert place.read(payload) == b"sunny"

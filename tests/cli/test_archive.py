@@ -111,7 +111,7 @@ def test_tree_draws_the_url_scheme_down_to_the_payloads(filled: Place, cli: Call
         "    │   └── 000001  2.0 KiB, 3 rows  superseded",
         "    │       ├── a.json  5 B",
         "    │       └── b.json  2.0 KiB",
-        "    └── dt=2024-03-06/at=000000Z/map=EWX%2F156",
+        "    └── dt=2024-03-06/at=000000Z/map=%45%57%58%2F156",
         "        └── 000001  5 B",
         "            └── page-0001.json  5 B",
     ]
@@ -285,7 +285,7 @@ def test_url_needs_neither_network_nor_storage(cli: Call) -> None:
     )  # fmt: skip
     assert result.stdout == (
         "s3://no-such-bucket/x/data/v1/weather/forecast/dt=2024-03-05/at=043000Z/"
-        "team=blue/part=a%20b/map=EWX\n"
+        "team=blue/part=a%20b/map=%45%57%58\n"
     )
 
 

@@ -149,7 +149,7 @@ def test_it_draws_the_archive_and_prints_a_manifest(whole: Ended) -> None:
     for level in (
         "noaa",
         "dt=2015-12-01/at=000000Z",
-        "map=HI",
+        "map=hi",
         "page-000003.jsonl",
         "response.csv",
     ):
