@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from platform_ops.cli.terminal import console
 from platform_ops.errors import ExtraMissing
+
+if TYPE_CHECKING:
+    from platform_ops.registry import Catalog
 
 __all__ = ["docs"]
 
@@ -69,6 +73,36 @@ def check(ctx: click.Context, site: Path, as_json: bool) -> None:
     else:
         report.print(console())
     ctx.exit(report.exit_code)
+
+
+@docs.command()
+@click.argument("old", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.argument("new", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option("--json", "as_json", is_flag=True, help="Print the changes as JSON.")
+@click.pass_context
+def diff(ctx: click.Context, old: Path, new: Path, as_json: bool) -> None:
+    """Say what changed between two catalogues, and fail where it breaks their users.
+
+    OLD and NEW are files that `docs catalog` wrote.
+    """
+    from platform_ops.registry.changes import compare
+
+    changes = compare(_read_catalog(old), _read_catalog(new))
+    if as_json:
+        click.echo(changes.to_json(), nl=False)
+    else:
+        changes.print(console())
+    ctx.exit(int(bool(changes.breaking)))
+
+
+def _read_catalog(path: Path) -> Catalog:
+    from platform_ops.registry import Catalog
+
+    try:
+        return Catalog.from_json(path.read_bytes())
+    except ValueError as err:
+        why = f"{path} is no catalogue: {str(err).splitlines()[0]}"
+        raise click.UsageError(f"{why}; `platform-ops docs catalog -o FILE` writes one") from err
 
 
 @docs.command("build")
