@@ -181,7 +181,7 @@ def _referred(store: Store, folder: str) -> set[str]:
                 f"{locate(store, entry.key)}: does not continue the revision before it, "
                 "which is missing or damaged"
             )
-        needed.update(payload.key for payload in manifest.payloads)
+        needed.update(blob.key for payload in manifest.payloads for blob in payload.blobs)
         before = manifest
     return needed
 

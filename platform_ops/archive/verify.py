@@ -9,7 +9,7 @@ from typing import Literal
 
 from platform_ops.archive import read
 from platform_ops.archive.store import Store, locate
-from platform_ops.entity import Manifest, Payload
+from platform_ops.entity import Blob, Manifest
 from platform_ops.errors import ArchiveError
 
 __all__ = ["Fault", "Verdict", "verify"]
@@ -65,8 +65,8 @@ def verify(store: Store, prefix: str = "", *, full: bool = True) -> Iterator[Ver
         faults += _chain(url, manifest, chain[1] if chain and chain[0] == folder else None)
         chain = (folder, manifest)
         hashed = 0
-        for payload in manifest.payloads:
-            fault, size_bytes = _payload(store, payload, full)
+        for blob in (blob for payload in manifest.payloads for blob in payload.blobs):
+            fault, size_bytes = _blob(store, blob, full)
             hashed += size_bytes
             faults += [fault] if fault else []
         yield Verdict(url, tuple(faults), hashed)
@@ -81,26 +81,26 @@ def _chain(url: str, manifest: Manifest, before: Manifest | None) -> Iterator[Fa
         yield Fault("chain", url, f"{url}: does not continue revision {before.revision}")
 
 
-def _payload(store: Store, payload: Payload, full: bool) -> tuple[Fault | None, int]:
-    url = locate(store, payload.key)
+def _blob(store: Store, blob: Blob, full: bool) -> tuple[Fault | None, int]:
+    url = locate(store, blob.key)
     try:
-        found = store.stat(payload.key)
+        found = store.stat(blob.key)
         if found is None:
             return Fault("missing", url, f"{url}: missing"), 0
-        if found.size_bytes != payload.size_bytes:
-            message = f"{url}: {found.size_bytes} bytes, where {payload.size_bytes} were committed"
+        if found.size_bytes != blob.size_bytes:
+            message = f"{url}: {found.size_bytes} bytes, where {blob.size_bytes} were committed"
             return Fault("size", url, message), 0
-        return _digest(store, payload, url) if full else (None, 0)
+        return _digest(store, blob, url) if full else (None, 0)
     except ArchiveError as err:
         return Fault("unreadable", url, str(err)), 0
 
 
-def _digest(store: Store, payload: Payload, url: str) -> tuple[Fault | None, int]:
+def _digest(store: Store, blob: Blob, url: str) -> tuple[Fault | None, int]:
     digest, size_bytes = hashlib.sha256(), 0
-    for chunk in store.chunks(payload.key):
+    for chunk in store.chunks(blob.key):
         digest.update(chunk)
         size_bytes += len(chunk)
-    if digest.hexdigest() == payload.sha256:
+    if digest.hexdigest() == blob.sha256:
         return None, size_bytes
-    message = f"{url}: SHA-256 {digest.hexdigest()}, where {payload.sha256} was committed"
+    message = f"{url}: SHA-256 {digest.hexdigest()}, where {blob.sha256} was committed"
     return Fault("digest", url, message), size_bytes
