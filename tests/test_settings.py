@@ -9,7 +9,7 @@ import pytest
 
 from platform_ops.entity import Entity
 from platform_ops.errors import ConfigError, EntityUndeclared
-from platform_ops.settings import EntitySettings, Settings, as_mapping, load
+from platform_ops.settings import EntitySettings, Settings, load
 from platform_ops.url_scheme import DEFAULT_TEMPLATE
 
 WHOLE = """\
@@ -140,7 +140,7 @@ def test_a_whole_file(tmp_path: Path) -> None:
     assert [settings.on_existing(each) for each in (forecast, hourly)] == ["fail", "reuse"]
     assert settings.declared(Entity("weather", "alerts")) is None
     assert settings.entity(Entity("weather", "alerts")) == EntitySettings()
-    assert Settings.model_validate(as_mapping(settings)) == settings
+    assert Settings.model_validate(settings.model_dump(mode="json")) == settings
 
 
 def test_the_environment_overrides_single_fields(

@@ -1,0 +1,115 @@
+"""Where the settings come from: a file, found in a fixed order, and the environment over it."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from platform_ops.errors import ConfigError
+from platform_ops.settings.faults import OVERRIDE_PREFIX, explain
+from platform_ops.settings.model import ArchiveSettings, Settings
+
+__all__ = ["CONFIG_ENV", "Loaded", "load"]
+
+CONFIG_ENV: Final = "PLATFORM_OPS_CONFIG"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and where each came from, for ``doctor`` to tell.
+
+    :param path: The file that was read; None where the defaults hold.
+    :param overrides: Names of the environment variables that changed a field.
+    """
+
+    settings: Settings
+    path: Path | None
+    overrides: tuple[str, ...]
+
+
+def load(path: str | os.PathLike[str] | None = None) -> Loaded:
+    """Read the site's settings; the same file is parsed once per process and change.
+
+    :param path: Takes the place of the search.
+    :raises ConfigError: The file is missing, unreadable, no TOML, or a field in it is wrong; the
+        message gives file, line, field and what would be right.
+    """
+    found = _find(path)
+    overrides = tuple(sorted(name for name in os.environ if name.startswith(OVERRIDE_PREFIX)))
+    values = tuple(os.environ[name] for name in overrides)
+    home = os.environ.get("AIRFLOW_HOME")
+    stat = found.stat() if found else None
+    stamp = (stat.st_mtime_ns, stat.st_size) if stat else None
+    return _load(found, stamp, overrides, values, home)
+
+
+@lru_cache(maxsize=8)
+def _load(
+    path: Path | None,
+    stamp: tuple[int, int] | None,  # noqa: ARG001  # part of the cache's key
+    overrides: tuple[str, ...],
+    values: tuple[str, ...],
+    home: str | None,  # noqa: ARG001  # part of the cache's key
+) -> Loaded:
+    text = _read(path) if path else ""
+    try:
+        plain: dict[str, Any] = tomllib.loads(text)  # Any: TOML values, validated below
+    except tomllib.TOMLDecodeError as err:
+        raise ConfigError(f"{path}: not valid TOML: {err}") from err
+    for name, value in zip(overrides, values, strict=True):
+        _override(plain, name, value)
+    try:
+        return Loaded(Settings.model_validate(plain), path, overrides)
+    except ValidationError as err:
+        raise ConfigError(explain(err, path, text, overrides)) from err
+
+
+def _find(path: str | os.PathLike[str] | None) -> Path | None:
+    named = path or os.environ.get(CONFIG_ENV)
+    if named:
+        found = Path(named)
+        if not _is_file(found):
+            asked = "Airflow's option [platform_ops] config" if path else f"${CONFIG_ENV}"
+            raise ConfigError(
+                f"{found}: no such file, and {asked} names it; create it or unset that"
+            )
+        return found.absolute()
+    homes = [os.environ.get("AIRFLOW_HOME"), "."]
+    candidates = [Path(home, "conf", "platform.toml") for home in homes if home]
+    return next((each.absolute() for each in candidates if _is_file(each)), None)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as err:  # a folder that may not be entered: what is in it must not be overlooked
+        raise ConfigError(f"{path}: cannot be read: {err}") from err
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as err:
+        raise ConfigError(f"{path}: cannot be read: {err}") from err
+
+
+def _override(plain: dict[str, Any], name: str, value: str) -> None:  # Any: TOML values
+    section, _, field = name.removeprefix(OVERRIDE_PREFIX).lower().partition("__")
+    if section != "archive" or field not in ArchiveSettings.model_fields:
+        known = ", ".join(
+            f"{OVERRIDE_PREFIX}ARCHIVE__{each.upper()}" for each in ArchiveSettings.model_fields
+        )
+        raise ConfigError(f"${name}: overrides no setting; the environment may set {known}")
+    table = plain.setdefault(section, {})
+    if not isinstance(table, dict):
+        return  # [archive] is no table: the file's fault, told by validation
+    if value:
+        table[field] = value
+    else:
+        table.pop(field, None)

@@ -1,0 +1,189 @@
+"""The fields of ``platform.toml``: one validated model, each field with help, unit and default."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from platform_ops.entity import Entity
+from platform_ops.errors import EntityUndeclared
+from platform_ops.url_scheme import DEFAULT_TEMPLATE, Template
+
+__all__ = [
+    "ArchiveSettings",
+    "EntitySettings",
+    "Mode",
+    "OnExisting",
+    "Section",
+    "Settings",
+    "SourceSettings",
+    "toml_key",
+]
+
+OnExisting = Literal["revise", "reuse", "fail"]
+Mode = Literal["auto", "refetch", "replay"]
+
+
+def _checked_template(text: str) -> str:
+    Template.compile(text)
+    return text
+
+
+def _checked_root(text: str) -> str:
+    if re.match(r"(az|abfss?)://[^/]*@", text):
+        raise ValueError(
+            f"{text!r}: the account belongs in archive.connection or AZURE_STORAGE_ACCOUNT_NAME; "
+            "write abfs://container/prefix"
+        )
+    if not re.match(r"(file:///+[^/]|(s3|gs|az|abfss?)://[^/@]+(/|$))", text):
+        raise ValueError(
+            f"{text!r} is no archive root; write file:///absolute/folder, s3://bucket/prefix, "
+            "gs://bucket/prefix or abfs://container/prefix"
+        )
+    return text.rstrip("/")
+
+
+def _checked_source(text: str) -> str:
+    if not text or "." in text:
+        raise ValueError(f"{text!r}: a source's name is not empty and has no dot")
+    return text
+
+
+def _checked_name(text: str) -> str:
+    if not text:
+        raise ValueError("an entity's name is not empty")
+    return text
+
+
+def _default_root() -> str:
+    home = os.environ.get("AIRFLOW_HOME") or Path.home() / "airflow"
+    return f"file://{Path(home).absolute() / 'archive'}"
+
+
+class Section(BaseModel):
+    """A table of the file: unknown fields are refused, and nothing changes once it is read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False)
+
+
+class ArchiveSettings(Section):
+    """``[archive]``: where revisions live, and what happens to a slot that is filled already."""
+
+    root: Annotated[str, AfterValidator(_checked_root)] = Field(
+        default_factory=_default_root,
+        description=(
+            "URL of the folder or bucket prefix that holds the archive: ``file:///…``, ``s3://…``, "
+            "``gs://…`` or ``abfs://…``."
+        ),
+        json_schema_extra={"default_text": "file://$AIRFLOW_HOME/archive"},
+    )
+    template: Annotated[str, AfterValidator(_checked_template)] = Field(
+        DEFAULT_TEMPLATE,
+        description="URL template of a slot's folder. Old revisions stay readable after a change.",
+    )
+    connection: str | None = Field(
+        None,
+        description=(
+            "Airflow connection with the credentials of the root; the environment's are used without."
+        ),
+    )
+    undeclared: Literal["report", "fail"] = Field(
+        "report",
+        description="What an entity that is not declared here meets: a warning and its metric, or an error.",
+    )
+    on_existing: OnExisting = Field(
+        "revise",
+        description=(
+            "What another run does to a slot that holds a revision: add one, reuse it, or fail."
+        ),
+    )
+
+
+class EntitySettings(Section):
+    """``[sources.<source>.entities.<entity>]``: the agreement on one entity."""
+
+    description: str = Field("", description="What one capture of it holds, in a sentence.")
+    owner: str | None = Field(
+        None, description="Who answers for it; the source's owner where unset."
+    )
+    sensitivity: Literal["public", "internal", "confidential", "personal"] = Field(
+        "internal", description="How its payloads may be handled."
+    )
+    retention_days: int | None = Field(
+        None,
+        ge=1,
+        description="How long a revision is kept after its commit; kept for ever where unset.",
+        json_schema_extra={"unit": "days"},
+    )
+    on_existing: OnExisting | None = Field(
+        None, description="Overrides ``archive.on_existing`` for this entity."
+    )
+    mode: Mode = Field(
+        "auto",
+        description=(
+            "``auto`` fetches; ``refetch`` ignores what is archived; ``replay`` never asks the source."
+        ),
+    )
+
+
+class SourceSettings(Section):
+    """``[sources.<source>]``: one system that entities come from."""
+
+    description: str = Field("", description="What the system is, in a sentence.")
+    owner: str | None = Field(None, description="Who answers for the agreement with it.")
+    url: str | None = Field(None, description="Where people read about it; never used by a task.")
+    entities: dict[Annotated[str, AfterValidator(_checked_name)], EntitySettings] = Field(
+        default_factory=dict, description="Its entities, by name."
+    )
+
+
+class Settings(Section):
+    """All of ``platform.toml``."""
+
+    archive: ArchiveSettings = Field(
+        default_factory=ArchiveSettings, description="The archive, and its URL scheme."
+    )
+    sources: dict[Annotated[str, AfterValidator(_checked_source)], SourceSettings] = Field(
+        default_factory=dict, description="The systems that entities come from, by name."
+    )
+
+    def entity(self, entity: Entity) -> EntitySettings:
+        """What the site agreed on for this entity; defaults where it is not declared.
+
+        :raises EntityUndeclared: It is not declared, and ``archive.undeclared`` is ``fail``.
+        """
+        declared = self.declared(entity)
+        if declared is None and self.archive.undeclared == "fail":
+            known = ", ".join(str(each) for each in self.entities()) or "none"
+            raise EntityUndeclared(
+                f"entity {str(entity)!r} is not declared, and archive.undeclared = 'fail'; add "
+                f"[sources.{entity.source}.entities.{toml_key(entity.name)}] to platform.toml "
+                f"(declared: {known})"
+            )
+        return declared or EntitySettings()
+
+    def declared(self, entity: Entity) -> EntitySettings | None:
+        """The entity's own table, if the file has one."""
+        source = self.sources.get(entity.source)
+        return source.entities.get(entity.name) if source else None
+
+    def entities(self) -> Iterator[Entity]:
+        """Every declared entity, in the file's order."""
+        for source, settings in self.sources.items():
+            for name in settings.entities:
+                yield Entity(source, name)
+
+    def on_existing(self, entity: Entity) -> OnExisting:
+        """The policy in force for this entity."""
+        declared = self.declared(entity)
+        return (declared.on_existing if declared else None) or self.archive.on_existing
+
+
+def toml_key(name: str) -> str:
+    """A key as TOML wants it written."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f'"{name}"'
