@@ -11,16 +11,23 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from platform_ops.registry.dag_model import BrokenDagFile, Dag, Task
+from platform_ops.registry.entity_model import DataSource, Entity
+from platform_ops.registry.location import Source
+
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 __all__ = [
     "CATALOG_VERSION",
+    "BrokenDagFile",
     "Catalog",
     "ClassEntry",
     "Connection",
     "ConnectionField",
     "Dag",
+    "DataSource",
+    "Entity",
     "ErrorEntry",
     "Metric",
     "Package",
@@ -35,17 +42,6 @@ __all__ = [
 
 CATALOG_VERSION: Final = 1
 """The format that this release writes; a reader refuses a newer one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where something is defined.
-
-    :param file: Relative to the folder that its package is imported from, or that DAGs lie in.
-    """
-
-    file: str
-    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,46 +224,6 @@ class ErrorEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """One task of a DAG.
-
-    :param operator: Dotted name of its class.
-    :param label: What the UI calls that class, such as ``@task``.
-    :param group: Dotted ids of the task groups around it.
-    """
-
-    task_id: str
-    operator: str
-    label: str
-    downstream: tuple[str, ...] = ()
-    mapped: bool = False
-    group: str = ""
-    summary: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Dag:
-    """One DAG, as a scheduler would see it.
-
-    :param schedule: What its author wrote, or a short form of the timetable.
-    :param schedule_words: The same for people.
-    :param folder: As configured, the folder that ``source`` is relative to.
-    """
-
-    dag_id: str
-    display_name: str
-    summary: str
-    doc_md: str
-    schedule: str
-    schedule_words: str
-    owners: tuple[str, ...]
-    tags: tuple[str, ...]
-    tasks: tuple[Task, ...]
-    folder: str
-    source: Source
-
-
-@dataclass(frozen=True, slots=True)
 class Table:
     """Rows that a package hands out to be shown; cells are reStructuredText."""
 
@@ -290,9 +246,13 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All that was found, in a stable order."""
+    """All that was found, in a stable order.
+
+    :param moment: ISO time that runs to come are counted from.
+    """
 
     version: int = CATALOG_VERSION
+    moment: str = ""
     packages: tuple[Package, ...] = ()
     classes: tuple[ClassEntry, ...] = ()
     connections: tuple[Connection, ...] = ()
@@ -300,6 +260,9 @@ class Catalog:
     settings: tuple[Setting, ...] = ()
     errors: tuple[ErrorEntry, ...] = ()
     dags: tuple[Dag, ...] = ()
+    broken_dags: tuple[BrokenDagFile, ...] = ()
+    sources: tuple[DataSource, ...] = ()
+    entities: tuple[Entity, ...] = ()
     tables: tuple[Table, ...] = ()
     problems: tuple[Problem, ...] = ()
 
