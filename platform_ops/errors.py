@@ -17,6 +17,7 @@ PlatformError
     ├── ArchiveConflict         policy ``fail``, and the slot holds another revision
     ├── ArchiveCorrupt          what is stored differs from what its manifest says
     └── NotArchived             no committed revision answers the question
+        └── Removed             its payloads expired, or were erased: its tombstone says when and why
 
 ``retryable`` says whether the same call can succeed later with nothing changed by hand; only
 ``ingest`` reads it, to turn ``False`` into Airflow's ``AirflowFailException``.
@@ -40,6 +41,7 @@ __all__ = [
     "NotArchived",
     "PlatformError",
     "PublishError",
+    "Removed",
     "SourceError",
     "SourceRejected",
     "SourceTruncated",
@@ -133,3 +135,7 @@ class ArchiveCorrupt(ArchiveError):
 
 class NotArchived(ArchiveError, LookupError):
     """No committed revision answers: the slot is empty, or the revision asked for is not there."""
+
+
+class Removed(NotArchived):
+    """The revision was there; its payloads expired, or were erased on request."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from itertools import chain
 
 from platform_ops.archive.store import Store, at, locate
+from platform_ops.archive.tombstones import removal, tombstone_at
 from platform_ops.entity import Entity, Manifest, Payload, Reference, Slot
 from platform_ops.errors import ArchiveCorrupt, ArchiveUnavailable, NotArchived, UrlError
 from platform_ops.url_scheme import Template, encode, manifest_key, template_key
@@ -49,7 +50,7 @@ def manifest_at(store: Store, key: str, slot: Slot | None = None) -> Manifest:
 
 
 def _listed(store: Store, key: str, slot: Slot | None = None) -> Manifest:
-    """A manifest that a listing has just shown; nothing ever takes one away but ``expire``."""
+    """A manifest that a listing has just shown; nothing ever takes one away."""
     try:
         return manifest_at(store, key, slot)
     except NotArchived as err:
@@ -150,9 +151,12 @@ def resolve(reference: Reference, connection: str | None) -> tuple[Store, Manife
     netloc, _, key = rest.partition("/")
     # The root is known only once the manifest is: read it below the whole bucket or disk.
     manifest = Manifest.from_json(at(f"{scheme}://{netloc}", connection).read(key), url)
-    if manifest_digest(manifest) != reference.manifest_sha256:
-        raise ArchiveCorrupt(f"{url}: not the manifest that the reference was made of")
     root, _, tail = url.rpartition("/meta/")
+    if manifest_digest(manifest) != reference.manifest_sha256:
+        tombstone = tombstone_at(at(root, connection), f"meta/{tail}")
+        if tombstone is not None and tombstone.manifest_sha256 == reference.manifest_sha256:
+            raise tombstone.error()
+        raise ArchiveCorrupt(f"{url}: not the manifest that the reference was made of")
     if (fault := misplaced(f"meta/{tail}", manifest)) is not None:
         raise ArchiveCorrupt(f"{url}: {fault}")
     return at(root, connection), manifest
@@ -186,13 +190,13 @@ class PayloadStream(io.RawIOBase):
 
 def _plain(store: Store, payloads: Iterable[Payload]) -> Iterator[bytes]:
     for payload in payloads:
-        yield from store.chunks(payload.key)
+        yield from _chunks(store, payload.key)
 
 
 def _checked(store: Store, payloads: Iterable[Payload]) -> Iterator[bytes]:
     for payload in payloads:
         digest, size_bytes, last = hashlib.sha256(), 0, b""
-        for chunk in store.chunks(payload.key):
+        for chunk in _chunks(store, payload.key):
             digest.update(chunk)
             size_bytes += len(chunk)
             yield last
@@ -204,6 +208,16 @@ def _checked(store: Store, payloads: Iterable[Payload]) -> Iterator[bytes]:
             )
         # Only now: whoever stops at the last byte has passed the check too.
         yield last
+
+
+def _chunks(store: Store, key: str) -> Iterator[bytes]:
+    """A payload's stored bytes; where they were removed on purpose, the reason."""
+    try:
+        yield from store.chunks(key)
+    except NotArchived as err:
+        if (why := removal(store, key)) is not None:
+            raise why from err
+        raise
 
 
 def _keys_of(

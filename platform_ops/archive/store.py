@@ -8,17 +8,21 @@ exception from the chunks leaves nothing under the key.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from time import sleep
 from typing import Final, Protocol
 
 from platform_ops.archive.services import SERVICES
-from platform_ops.errors import ConfigError
+from platform_ops.errors import ArchiveUnavailable, ConfigError, NotArchived
 
-__all__ = ["Credentials", "Entry", "Level", "Store", "at", "locate", "use_credentials"]
+__all__ = ["Credentials", "Entry", "Level", "Store", "at", "locate", "put_once", "use_credentials"]
 
 READ_CHUNK_BYTES: Final = 1 << 20
+_PUT_ATTEMPTS: Final = 5
+_PUT_PAUSE_S: Final = 0.05
 
 Credentials = Callable[[str, str], Mapping[str, str]]
 """From the name of a connection and the root's scheme to the options of the object store client."""
@@ -105,6 +109,29 @@ def use_credentials(resolve: Credentials | None) -> None:
 def locate(store: Store, key: str) -> str:
     """The URL of a key: keys enter as they are, since fsspec and engines decode no ``%XX`` either."""
     return f"{store.url}/{key}"
+
+
+def put_once(store: Store, key: str, data: bytes) -> bool:
+    """Put a small object where none is; whether the key then holds these bytes.
+
+    :raises ArchiveUnavailable: The store neither takes it nor has another.
+    """
+    for attempt in range(_PUT_ATTEMPTS):
+        try:
+            if store.create(key, data):
+                return True
+        except ArchiveUnavailable:
+            # The reply may be lost while the write was done: the key itself knows.
+            if store.stat(key) is None:
+                raise
+        # A client that retried by itself meets its own first write here.
+        with suppress(NotArchived):
+            return store.read(key) == data
+        # S3 answers 409 while another put is under way, which may come to nothing.
+        sleep(_PUT_PAUSE_S * 2**attempt)
+    raise ArchiveUnavailable(
+        f"{locate(store, key)}: the store neither takes this object nor has another; retry later"
+    )
 
 
 @lru_cache(maxsize=32)

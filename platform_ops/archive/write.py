@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from secrets import token_bytes
-from time import sleep
 from types import TracebackType
 from typing import Literal, Self
 
 from platform_ops.archive import read
-from platform_ops.archive.store import Store, locate
+from platform_ops.archive.store import Store, locate, put_once
+from platform_ops.archive.tombstones import tombstone_at
 from platform_ops.entity import (
     Manifest,
     Part,
@@ -32,7 +31,6 @@ from platform_ops.entity import (
 from platform_ops.errors import (
     ArchiveConflict,
     ArchiveUnavailable,
-    NotArchived,
     PlatformError,
     SourceTruncated,
 )
@@ -44,8 +42,6 @@ Policy = Literal["revise", "reuse", "fail"]
 
 _COMMIT_ATTEMPTS = 100
 """Rivals beat a writer at most once each; past this many something else is wrong."""
-_PUT_ATTEMPTS = 5
-_PUT_PAUSE_S = 0.05
 
 
 class Outcome(StrEnum):
@@ -102,6 +98,7 @@ class Session:
     _folder: str = field(default="", init=False)
     _token: str = field(default="", init=False)
     _head: Manifest | None = field(default=None, init=False)
+    _lender: Manifest | None = field(default=None, init=False)
     _payloads: list[Payload] = field(default_factory=list, init=False)
     _taken: set[str] = field(default_factory=set, init=False)
     _started_at: datetime = field(default_factory=lambda: datetime.now(UTC), init=False)
@@ -114,9 +111,11 @@ class Session:
             if manifest.run.is_retry_of(self.run):
                 self.commit = self._settled(manifest, Outcome.ADOPTED)
                 return self
-        if self._head is not None and self.policy == "reuse":
+        # One whose payloads expired or were erased fills no slot.
+        filled = self.policy != "revise" and self._head is not None and not self._buried(self._head)
+        if self._head is not None and filled and self.policy == "reuse":
             self.commit = self._settled(self._head, Outcome.REUSED)
-        if self._head is not None and self.policy == "fail":
+        if self._head is not None and filled and self.policy == "fail":
             raise self._conflict(self._head)
         return self
 
@@ -166,12 +165,30 @@ class Session:
 
     def _stored_key(self, sha256: str, size_bytes: int) -> str | None:
         """Where the revision before holds the same bytes; a payload that was lost is no such place."""
-        for payload in self._head.payloads if self._head else ():
+        head = self._head
+        for payload in head.payloads if head else ():
             if payload.sha256 == sha256:
                 found = self.store.stat(payload.key)
-                if found is not None and found.size_bytes == size_bytes:
+                if found is not None and found.size_bytes == size_bytes and self._lends(head):
                     return payload.key
         return None
+
+    def _lends(self, head: Manifest | None) -> bool:
+        if head is not self._lender and head is not None and not self._buried(head):
+            self._lender = head
+        return head is self._lender
+
+    def _require_lender(self) -> None:
+        """Refuse to name a payload that is about to be removed with the revision that held it."""
+        if self._lender is not None and self._buried(self._lender):
+            raise ArchiveUnavailable(
+                f"{self.slot}: revision {self._lender.revision}, which holds the same bytes, is being "
+                "removed; a retry stores them anew"
+            )
+
+    def _buried(self, manifest: Manifest) -> bool:
+        key = manifest_key(self._folder, manifest.revision)
+        return tombstone_at(self.store, key) is not None
 
     def _commit(self) -> Commit:
         manifest = self._manifest(self._head)
@@ -179,7 +196,8 @@ class Session:
             self._register_template()
         for conflicts in range(_COMMIT_ATTEMPTS):
             key = manifest_key(self._folder, manifest.revision)
-            if self._put_once(key, manifest.to_json()):
+            self._require_lender()
+            if put_once(self.store, key, manifest.to_json()):
                 unchanged = self._head is not None and self._head.sha256 == manifest.sha256
                 outcome = Outcome.UNCHANGED if unchanged else Outcome.CREATED
                 return self._settled(manifest, outcome, conflicts)
@@ -211,30 +229,11 @@ class Session:
             versions=self.versions,
         )
 
-    def _put_once(self, key: str, data: bytes) -> bool:
-        """Put a small object where none is; whether the key then holds these bytes."""
-        for attempt in range(_PUT_ATTEMPTS):
-            try:
-                if self.store.create(key, data):
-                    return True
-            except ArchiveUnavailable:
-                # The reply may be lost while the write was done: the key itself knows.
-                if self.store.stat(key) is None:
-                    raise
-            # A client that retried by itself meets its own first write here.
-            with suppress(NotArchived):
-                return self.store.read(key) == data
-            # S3 answers 409 while another put is under way, which may come to nothing.
-            sleep(_PUT_PAUSE_S * 2**attempt)
-        raise ArchiveUnavailable(
-            f"{locate(self.store, key)}: the store neither takes this object nor has another; retry later"
-        )
-
     def _register_template(self) -> None:
         key = template_key(self.template.text)
         # Looked up first: it is there but for the first commit under a template.
         if self.store.stat(key) is None:
-            self._put_once(key, self.template.text.encode())
+            put_once(self.store, key, self.template.text.encode())
 
     def _settled(self, manifest: Manifest, outcome: Outcome, conflicts: int = 0) -> Commit:
         return Commit(manifest, read.reference(self.store, manifest), outcome, conflicts)

@@ -1,0 +1,193 @@
+"""Legal holds: what must not be removed, whatever its age, until the hold is released (ADR 0009).
+
+A hold is a sealed record of its own, and so is its release; neither is ever changed::
+
+    {root}/holds/{id}.json
+    {root}/holds/{id}.released.json
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from secrets import token_hex
+from typing import Any, Final, Literal
+
+from pydantic import TypeAdapter
+
+from platform_ops import sealed
+from platform_ops.archive.store import Store, locate, put_once
+from platform_ops.entity import Entity, Slot
+from platform_ops.errors import ArchiveCorrupt, ConfigError, NotArchived
+from platform_ops.url_scheme import Template, encode
+
+__all__ = ["TREE", "Hold", "Holds", "Release", "holds", "in_force", "place", "release"]
+
+TREE: Final = "holds"
+VERSION: Final = 1
+_RELEASED: Final = ".released.json"
+
+_Kind = Literal["hold", "release"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What must stay: everything of a source, of one entity in it, or one slot.
+
+    :param id: Under which it is released.
+    :param entity: All of its slots; every entity of the source where it and ``slot`` are None.
+    :param by: Who placed it.
+    """
+
+    id: str
+    source: str
+    reason: str
+    by: str
+    at_utc: datetime
+    entity: Entity | None = None
+    slot: Slot | None = None
+    version: int = VERSION
+
+    def __str__(self) -> str:
+        return f"hold {self.id} on {self.slot or self.entity or self.source}: {self.reason}"
+
+    def covers(self, folder: str, template: Template) -> bool:
+        """Whether a slot's folder, of this template, falls under it."""
+        levels = template.split(folder)
+        return (
+            levels is not None
+            and levels["source"] == encode(self.source)
+            and (self.entity is None or levels["entity"] == encode(self.entity.name))
+            and (self.slot is None or template.render(self.slot) == folder)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The end of a hold.
+
+    :param hold_sha256: Digest of the hold's stored bytes.
+    """
+
+    id: str
+    reason: str
+    by: str
+    at_utc: datetime
+    hold_sha256: str
+    version: int = VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """The holds in force, and the templates by which a folder tells what it is of."""
+
+    holds: tuple[Hold, ...]
+    templates: tuple[Template, ...]
+
+    def over(self, folder: str) -> Hold | None:
+        """A hold that covers a slot's folder.
+
+        A folder of no template could be anybody's: any hold covers it.
+        """
+        fitting = [each for each in self.templates if each.split(folder) is not None]
+        for hold in self.holds:
+            if not fitting or any(hold.covers(folder, template) for template in fitting):
+                return hold
+        return None
+
+
+def place(store: Store, scope: str | Entity | Slot, *, reason: str, by: str) -> Hold:
+    """Forbid to remove anything of a source, an entity or a slot.
+
+    :param scope: A source's name, an entity, or a slot.
+    :raises ConfigError: The reason or the name of who asks is empty.
+    """
+    _require_words(reason, by)
+    now = datetime.now(UTC)
+    slot = scope if isinstance(scope, Slot) else None
+    entity = scope if isinstance(scope, Entity) else slot.entity if slot else None
+    hold = Hold(
+        id=f"{now:%Y%m%dT%H%M%SZ}-{token_hex(4)}",
+        source=entity.source if entity else str(scope),
+        reason=reason,
+        by=by,
+        at_utc=now,
+        entity=entity,
+        slot=slot,
+    )
+    put_once(store, _key(hold.id), sealed.to_json(_adapter("hold"), hold))
+    return hold
+
+
+def release(store: Store, hold_id: str, *, reason: str, by: str) -> Release:
+    """End a hold; its record and that of its end stay.
+
+    :raises NotArchived: There is no such hold; the message lists those in force.
+    """
+    _require_words(reason, by)
+    known = {hold.id: ended for hold, ended in holds(store)}
+    if hold_id not in known:
+        alive = ", ".join(each for each, ended in known.items() if ended is None) or "none"
+        raise NotArchived(f"{hold_id!r}: no such hold in {store.url}; in force are: {alive}")
+    before = known[hold_id]
+    if before is not None:
+        return before
+    digest = hashlib.sha256(store.read(_key(hold_id))).hexdigest()
+    ended = Release(hold_id, reason, by, datetime.now(UTC), digest)
+    put_once(store, f"{TREE}/{hold_id}{_RELEASED}", sealed.to_json(_adapter("release"), ended))
+    return ended
+
+
+def holds(store: Store) -> Iterator[tuple[Hold, Release | None]]:
+    """Every hold that was ever placed, oldest first, and its end.
+
+    :raises ArchiveCorrupt: A record is damaged, or of a hold that is not there: nobody knows what it
+        covers, so nothing may be removed.
+    """
+    keys = [entry.key for entry in store.level(TREE).entries]
+    starts = [key for key in keys if not key.endswith(_RELEASED)]
+    if strays := set(keys) - set(starts) - {_end(key) for key in starts}:
+        raise ArchiveCorrupt(f"{locate(store, min(strays))}: the hold that it ends is missing")
+    for key in starts:
+        hold: Hold = _read(store, key, "hold")
+        if _key(hold.id) != key:
+            raise ArchiveCorrupt(f"{locate(store, key)}: belongs at {_key(hold.id)}")
+        ended: Release | None = _read(store, _end(key), "release") if _end(key) in keys else None
+        if ended is not None and ended.hold_sha256 != hashlib.sha256(store.read(key)).hexdigest():
+            raise ArchiveCorrupt(f"{locate(store, _end(key))}: ends another hold than this one")
+        yield hold, ended
+
+
+def in_force(store: Store) -> Holds:
+    """The holds that are placed and not released."""
+    alive = tuple(hold for hold, ended in holds(store) if ended is None)
+    texts = (
+        (store.read(entry.key).decode() for entry in store.entries("templates")) if alive else ()
+    )
+    return Holds(alive, tuple(Template.compile(text) for text in texts))
+
+
+def _key(hold_id: str) -> str:
+    return f"{TREE}/{hold_id}.json"
+
+
+def _end(key: str) -> str:
+    return key.removesuffix(".json") + _RELEASED
+
+
+def _read(store: Store, key: str, kind: _Kind) -> Any:  # Any: a Hold or a Release
+    return sealed.from_json(_adapter(kind), store.read(key), locate(store, key), kind, VERSION)
+
+
+def _require_words(reason: str, by: str) -> None:
+    for name, words in (("reason", reason), ("by", by)):
+        if not words.strip():
+            raise ConfigError(f"{name} is empty; a record of this kind says who asked, and why")
+
+
+@cache
+def _adapter(kind: _Kind) -> TypeAdapter[Any]:  # Any: a Hold or a Release
+    return TypeAdapter(Hold if kind == "hold" else Release)
