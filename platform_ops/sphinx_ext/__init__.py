@@ -23,7 +23,7 @@ from platform_ops.errors import ConfigError
 from platform_ops.registry import CatalogConfig
 from platform_ops.registry.build import build
 from platform_ops.registry.model import Catalog
-from platform_ops.sphinx_ext import elements
+from platform_ops.sphinx_ext import elements, navigation
 from platform_ops.sphinx_ext.classes import ClassDirective
 from platform_ops.sphinx_ext.connections import ConnectionIndexDirective
 from platform_ops.sphinx_ext.dags import DagDirective
@@ -133,6 +133,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the domain, its directives and its settings with Sphinx."""
     _add_settings(app)
     elements.register(app)
+    navigation.connect(app)
     app.add_domain(AirflowDomain)
     for kind in CLASS_KINDS:
         app.add_directive_to_domain("airflow", kind, ClassDirective)
