@@ -6,6 +6,7 @@ Source: link(2), fsync(2), and the order that SQLite's "Atomic Commit" and resti
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -47,6 +48,7 @@ class DiskStore:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+        self._root = str(folder).rstrip("/")
         self._durable: set[Path] = set()
 
     @property
@@ -54,14 +56,13 @@ class DiskStore:
         return f"file://{self.folder}".rstrip("/")
 
     def entries(self, prefix: str, after: str = "") -> Iterator[Entry]:
-        for path in _files(self._path(prefix)):
-            key = path.relative_to(self.folder).as_posix()
-            found = self.stat(key) if key > after else None
-            if found is not None:
+        # Texts, not paths: a listing passes here once for each of a million files.
+        for path, key in _files(self._name(prefix), f"{prefix}/" if prefix else ""):
+            if key > after and (found := _entry(path, key)) is not None:
                 yield found
 
     def level(self, prefix: str) -> Level:
-        below = _below(self._path(prefix))
+        below = sorted(_below(self._name(prefix)), key=lambda each: each.name)
         entries = (self.stat(f"{prefix}/{each.name}") for each in below if not each.is_dir())
         return Level(
             tuple(each.name for each in below if each.is_dir()),
@@ -69,14 +70,17 @@ class DiskStore:
         )
 
     def stat(self, key: str) -> Entry | None:
-        path = self._path(key)
-        with _storage_errors(path), suppress(FileNotFoundError, NotADirectoryError):
-            found = os.stat(path)
-            return Entry(key, found.st_size, _modified(found))
-        return None
+        return _entry(self._name(key), key)
 
     def read(self, key: str) -> bytes:
-        return b"".join(self.chunks(key))
+        path = self._name(key)
+        try:
+            with open(path, "rb", buffering=0) as file:
+                return file.read()
+        except FileNotFoundError as err:
+            raise NotArchived(f"file://{path}: no such object") from err
+        except OSError as err:
+            raise _archive_error(path, err) from err
 
     def chunks(self, key: str, start: int = 0) -> Iterator[bytes]:
         path = self._path(key)
@@ -91,10 +95,29 @@ class DiskStore:
             raise _archive_error(path, err) from err
 
     def _path(self, key: str) -> Path:
+        return Path(self._name(key))
+
+    def _name(self, key: str) -> str:
         # Keys are ours, but a manifest is a file that somebody may have written by hand.
         if ".." in key.split("/") or key.startswith("/") or "\0" in key:
             raise ArchiveCorrupt(f"{key!r} leaves the archive's root {self.url}")
-        return self.folder / key
+        return f"{self._root}/{key}" if key else self._root
+
+    def digest(self, key: str) -> tuple[str, int]:
+        path = self._path(key)
+        digest, size_bytes = hashlib.sha256(), 0
+        # One buffer for the whole file: a new one for each piece costs more than a tenth.
+        buffer = memoryview(bytearray(READ_CHUNK_BYTES))
+        try:
+            with open(path, "rb", buffering=0) as file:
+                while read := file.readinto(buffer):
+                    digest.update(buffer[:read])
+                    size_bytes += read
+        except FileNotFoundError as err:
+            raise NotArchived(f"file://{path}: no such object") from err
+        except OSError as err:
+            raise _archive_error(path, err) from err
+        return digest.hexdigest(), size_bytes
 
     def create(self, key: str, data: bytes) -> bool:
         try:
@@ -230,9 +253,10 @@ def _write_all(descriptor: int, chunk: bytes) -> None:
 
 def _modified(found: os.stat_result) -> datetime | None:
     """The file's time; none where it says nothing, as after a restore that lost it."""
-    with suppress(OverflowError, ValueError, OSError):
+    try:
         return datetime.fromtimestamp(found.st_mtime, UTC) if found.st_mtime > 0 else None
-    return None
+    except (OverflowError, ValueError, OSError):
+        return None
 
 
 def _sync_folder(folder: Path) -> None:
@@ -243,32 +267,49 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _below(folder: Path) -> list[os.DirEntry[str]]:
-    missing = suppress(FileNotFoundError, NotADirectoryError)
-    with _storage_errors(folder), missing, os.scandir(folder) as found:
-        return sorted(found, key=lambda each: each.name)
-    return []
+def _below(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as found:
+            return list(found)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as err:
+        raise _archive_error(folder, err) from err
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Every file below the folder, in the order of its key: as an object store lists them."""
+def _files(folder: str, key: str) -> Iterator[tuple[str, str]]:
+    """Path and key of every file below the folder, by key: as an object store lists them.
+
+    :param key: What the keys below the folder begin with.
+    """
     # A folder sorts by its name with the slash, since that is how keys compare.
-    for name in sorted(each.name + "/" * each.is_dir() for each in _below(folder)):
+    names = sorted(f"{each.name}/" if each.is_dir() else each.name for each in _below(folder))
+    for name in names:
         if name.endswith("/"):
-            yield from _files(folder / name)
+            yield from _files(f"{folder}/{name[:-1]}", f"{key}{name}")
         else:
-            yield folder / name
+            yield f"{folder}/{name}", f"{key}{name}"
+
+
+def _entry(path: str, key: str) -> Entry | None:
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as err:
+        raise _archive_error(path, err) from err
+    return Entry(key, found.st_size, _modified(found))
 
 
 @contextmanager
-def _storage_errors(path: Path) -> Iterator[None]:
+def _storage_errors(path: Path | str) -> Iterator[None]:
     try:
         yield
     except OSError as err:
         raise _archive_error(path, err) from err
 
 
-def _archive_error(path: Path, err: OSError) -> ArchiveError:
+def _archive_error(path: Path | str, err: OSError) -> ArchiveError:
     fault = f"file://{path}: {err.strerror}"
     if err.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return ArchiveUnavailable(
