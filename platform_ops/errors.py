@@ -14,6 +14,7 @@ PlatformError
 └── ArchiveError                the archive could not take, keep or give the bytes
     ├── ArchiveUnavailable      the store did not answer, is full, or answered 5xx
     ├── ArchiveUnwritable       the root refuses writes, or lacks what the protocol needs
+    ├── NotRedactable           fields of a body are to be left out, and it is not JSON
     ├── ArchiveConflict         policy ``fail``, and the slot holds another revision
     ├── ArchiveCorrupt          what is stored differs from what its manifest says
     └── NotArchived             no committed revision answers the question
@@ -39,6 +40,7 @@ __all__ = [
     "EntityUndeclared",
     "ExtraMissing",
     "NotArchived",
+    "NotRedactable",
     "PlatformError",
     "PublishError",
     "Removed",
@@ -123,6 +125,10 @@ class ArchiveUnavailable(ArchiveError):
 
 class ArchiveUnwritable(ArchiveError):
     """The root refuses writes, or lacks a guarantee that the commit protocol stands on."""
+
+
+class NotRedactable(ArchiveError):
+    """The site leaves fields of these bodies out, and this one cannot be read as JSON: it is not kept."""
 
 
 class ArchiveConflict(ArchiveError):

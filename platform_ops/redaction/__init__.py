@@ -1,0 +1,25 @@
+"""What must not be written down, left out before anything is hashed.
+
+Of a request and its answer an allowlist of headers and a URL without secrets are kept; of a JSON body
+everything but the fields that a site names.
+"""
+
+from platform_ops.redaction.field_path import FieldPath
+from platform_ops.redaction.json_fields import JsonRedactor
+from platform_ops.redaction.requests import (
+    ALLOWED_HEADERS,
+    REDACTED,
+    is_secret_name,
+    safe_headers,
+    safe_url,
+)
+
+__all__ = [
+    "ALLOWED_HEADERS",
+    "REDACTED",
+    "FieldPath",
+    "JsonRedactor",
+    "is_secret_name",
+    "safe_headers",
+    "safe_url",
+]
