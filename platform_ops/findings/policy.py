@@ -7,18 +7,22 @@ real fault.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from platform_ops.errors import ConfigError
 from platform_ops.findings.excuses import Baseline, Waiver
 from platform_ops.findings.model import Finding, Place, Rule
 from platform_ops.findings.report import Excused, Report
 
-__all__ = ["RULES", "Policy"]
+__all__ = ["BASELINE", "RULES", "WAIVERS", "Policy"]
+
+WAIVERS: Final = "waivers.toml"
+BASELINE: Final = "baseline.json"
+_OPTIONS: Final = ("select", "ignore", "waivers", "baseline")
 
 EXPIRED: Final = Rule(
     "CHK001",
@@ -72,6 +76,26 @@ class Policy:
             tuple(ignore),
             Waiver.load(waivers) if waivers else (),
             Baseline.load(baseline) if baseline else Baseline(),
+        )
+
+    @classmethod
+    def beside(cls, folder: Path, chosen: Mapping[str, Any]) -> Policy:  # Any: options, conf.py
+        """The policy of a site, from the files that lie in its folder unless others are named.
+
+        :param chosen: ``select`` and ``ignore``, lists of ids; ``waivers`` and ``baseline``, paths.
+        :raises ConfigError: A file is not what it should be, or an option has another name.
+        """
+        for name in chosen:
+            if name not in _OPTIONS:
+                raise ConfigError(f"unknown option {name!r} of the check; known are {_OPTIONS}")
+        files = {
+            name: Path(folder, chosen.get(name) or default)
+            for name, default in (("waivers", WAIVERS), ("baseline", BASELINE))
+        }
+        return cls.load(
+            **{name: path for name, path in files.items() if chosen.get(name) or path.is_file()},
+            select=chosen.get("select", ()),
+            ignore=chosen.get("ignore", ()),
         )
 
     def apply(self, report: Report, today: date | None = None) -> Report:

@@ -164,7 +164,7 @@ class Builder:
             worker = [sys.executable, "-m", "platform_ops.registry.worker"]
             ran = subprocess.run(
                 [*worker, str(home / "job.json"), str(done)],
-                env=self._environment(home),
+                env=self.config.worker_environment(home),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 check=False,
@@ -181,17 +181,6 @@ class Builder:
                 problems=[Problem("dag", folder, fault) for folder, _ in job.dags.folders]
             )
         return result
-
-    def _environment(self, home: Path) -> dict[str, str]:
-        """A scratch AIRFLOW_HOME: reading code must neither need nor touch the user's own."""
-        return {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-            "AIRFLOW_HOME": str(home),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
-            **dict(self.config.environment),
-        }
 
     def _keep(self, cache: _Cache, result: Result) -> None:
         for name, module in result.modules.items():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import runpy
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -28,6 +30,8 @@ class CatalogConfig:
     :param errors: Module that holds an exception tree.
     :param tables: Name to object path of a callable that returns a header and rows.
     :param dags: Folders or files with DAGs, relative to ``root``.
+    :param examples: Folder among ``dags`` to object path of a function that runs one of its files and
+        returns what a reader should see.
     :param environment: Variables to set while packages and DAGs are imported.
     :param root: The folder that relative paths start from.
     """
@@ -40,6 +44,7 @@ class CatalogConfig:
     errors: str = ""
     tables: tuple[tuple[str, str], ...] = ()
     dags: tuple[str, ...] = ()
+    examples: tuple[tuple[str, str], ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
     root: Path = Path()
 
@@ -65,6 +70,7 @@ class CatalogConfig:
             errors=_path(values, "errors", attribute=False),
             tables=_pairs(values, "tables"),
             dags=_names(values, "dags"),
+            examples=_pairs(values, "examples"),
             environment=_pairs(values, "environment"),
             root=root.resolve(),
         )
@@ -90,6 +96,20 @@ class CatalogConfig:
     def dag_folders(self) -> tuple[Path, ...]:
         """The DAG folders, absolute."""
         return tuple((self.root / each).resolve() for each in self.dags)
+
+    def worker_environment(self, home: Path) -> dict[str, str]:
+        """Variables of a process that imports code of others.
+
+        :param home: A scratch ``AIRFLOW_HOME``: it must neither need nor touch the user's own.
+        """
+        return {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+            **dict(self.environment),
+        }
 
     @property
     def table_modules(self) -> tuple[str, ...]:

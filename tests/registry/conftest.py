@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_ops.registry import Catalog
+from platform_ops.registry import Catalog, CatalogConfig
 from tests.roots import Root, copied
 
 
@@ -14,6 +14,13 @@ from tests.roots import Root, copied
 def shelf(tmp_path: Path) -> Root:
     """A copy of the mini package, to change."""
     return copied("shelf", tmp_path)
+
+
+@pytest.fixture
+def shelf_config(shelf: Root, monkeypatch: pytest.MonkeyPatch) -> CatalogConfig:
+    """What the copy's ``conf.py`` says; this process finds the package as well."""
+    monkeypatch.syspath_prepend(str(shelf.path / "package"))
+    return CatalogConfig.from_conf(shelf.path / "docs")
 
 
 @pytest.fixture(scope="session")
