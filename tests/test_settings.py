@@ -175,7 +175,7 @@ WRONG = {
         '[archive]\n\nroot = "s3://b"\nrooot = "x"\n',
         (
             "{path}:4: archive.rooot: unknown field; right here are: root, template, connection, "
-            "undeclared, on_existing"
+            "undeclared, on_existing, index"
         ),
     ),
     "unknown table": (
@@ -193,7 +193,8 @@ WRONG = {
         "[sources.weather.entities.forecast]\nretention = 3\n",
         (
             "{path}:2: sources.weather.entities.forecast.retention: unknown field; right here are: "
-            "description, owner, sensitivity, retention_days, on_existing, mode"
+            "description, owner, sensitivity, retention_days, on_existing, mode, schedule, timezone, "
+            "grace_minutes"
         ),
     ),
     "no such value": (
@@ -248,6 +249,21 @@ WRONG = {
         (
             "{path}:2: archive.template: URL template 'v1/{source}' lacks {entity}, {date}, {time}, "
             f"{{partition_key}}, {{map_key}}; the default is {DEFAULT_TEMPLATE!r}"
+        ),
+    ),
+    "schedule": (
+        "[sources.a.entities.b]\nschedule = 'every blue moon'\n",
+        (
+            "{path}:2: sources.a.entities.b.schedule: 'every blue moon' is no schedule; write a cron "
+            "expression of five fields such as '30 6 * * 1-5', one of @hourly, @daily, @weekly, "
+            "@monthly, @quarterly, @yearly, or a period such as 'every 15 minutes'"
+        ),
+    ),
+    "time zone": (
+        "[sources.a.entities.b]\ntimezone = 'Mars'\n",
+        (
+            "{path}:2: sources.a.entities.b.timezone: 'Mars' is no time zone; write one such as "
+            "'Europe/Berlin'"
         ),
     ),
     "source with a dot": (
@@ -322,7 +338,8 @@ def test_a_variable_that_overrides_nothing_is_told(
     assert str(caught.value) == (
         f"${name}: overrides no setting; the environment may set PLATFORM_OPS__ARCHIVE__ROOT, "
         "PLATFORM_OPS__ARCHIVE__TEMPLATE, PLATFORM_OPS__ARCHIVE__CONNECTION, "
-        "PLATFORM_OPS__ARCHIVE__UNDECLARED, PLATFORM_OPS__ARCHIVE__ON_EXISTING"
+        "PLATFORM_OPS__ARCHIVE__UNDECLARED, PLATFORM_OPS__ARCHIVE__ON_EXISTING, "
+        "PLATFORM_OPS__ARCHIVE__INDEX"
     )
 
 

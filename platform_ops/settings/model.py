@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from platform_ops.entity import Entity
 from platform_ops.errors import EntityUndeclared
+from platform_ops.schedule import Schedule
 from platform_ops.url_scheme import DEFAULT_TEMPLATE, Template
 
 __all__ = [
@@ -60,6 +61,22 @@ def _checked_name(text: str) -> str:
     return text
 
 
+def _checked_schedule(text: str) -> str:
+    Schedule.parse(text)
+    return text
+
+
+def _checked_zone(name: str) -> str:
+    Schedule.parse("@daily", name)
+    return name
+
+
+def _default_index() -> str:
+    home = os.environ.get("AIRFLOW_HOME")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return str(Path(home).absolute() / "archive-index" if home else cache / "platform-ops")
+
+
 def _default_root() -> str:
     home = os.environ.get("AIRFLOW_HOME") or Path.home() / "airflow"
     return f"file://{Path(home).absolute() / 'archive'}"
@@ -102,6 +119,15 @@ class ArchiveSettings(Section):
             "What another run does to a slot that holds a revision: add one, reuse it, or fail."
         ),
     )
+    index: str = Field(
+        default_factory=_default_index,
+        description=(
+            "Local folder of the index that ``archive find`` asks; it may be deleted at any time."
+        ),
+        json_schema_extra={
+            "default_text": "$AIRFLOW_HOME/archive-index, else ~/.cache/platform-ops"
+        },
+    )
 
 
 class EntitySettings(Section):
@@ -128,6 +154,25 @@ class EntitySettings(Section):
         description=(
             "``auto`` fetches; ``refetch`` ignores what is archived; ``replay`` never asks the source."
         ),
+    )
+    schedule: Annotated[str, AfterValidator(_checked_schedule)] | None = Field(
+        None,
+        description=(
+            "When a slot is expected, for ``archive status``: a cron expression, ``@daily`` and its "
+            "like, or a period such as ``every 15 minutes``; inferred from what arrived where unset."
+        ),
+    )
+    timezone: Annotated[str, AfterValidator(_checked_zone)] = Field(
+        "UTC", description="Time zone of a cron expression in ``schedule``."
+    )
+    grace_minutes: int | None = Field(
+        None,
+        ge=0,
+        description=(
+            "How long after its time a slot may arrive before it is missing; until the next slot's "
+            "time where unset."
+        ),
+        json_schema_extra={"unit": "minutes"},
     )
 
 
