@@ -204,13 +204,20 @@ def refer(found: Manifest, settings: Settings | None = None) -> Reference:
 
 
 def verify(
-    prefix: str = "", *, full: bool = True, settings: Settings | None = None
+    prefix: str = "",
+    *,
+    share: float = 1.0,
+    day: int | None = None,
+    settings: Settings | None = None,
 ) -> Iterator[Verdict]:
     """Check every manifest below a prefix of the slot folders, and what it commits to.
 
-    :param full: Read and hash every payload; else compare sizes only.
+    :param share: How many of the payloads to read and hash: 1 is all of them, 0 compares sizes only.
+        Between, a share of 1/n takes another nth on each day, and all of them in n days.
+    :param day: Which of them; today's where unset.
+    :raises ConfigError: The share is not between 0 and 1.
     """
-    return _verify.verify(root(settings), prefix, full=full)
+    return _verify.verify(root(settings), prefix, share=share, day=day)
 
 
 def sweep(

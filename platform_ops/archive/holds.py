@@ -24,7 +24,7 @@ from platform_ops.entity import Entity, Slot
 from platform_ops.errors import ArchiveCorrupt, ConfigError, NotArchived
 from platform_ops.url_scheme import Template, encode
 
-__all__ = ["TREE", "Hold", "Holds", "Release", "holds", "in_force", "place", "release"]
+__all__ = ["TREE", "Hold", "Holds", "Release", "check", "holds", "in_force", "place", "release"]
 
 TREE: Final = "holds"
 VERSION: Final = 1
@@ -148,17 +148,20 @@ def holds(store: Store) -> Iterator[tuple[Hold, Release | None]]:
         covers, so nothing may be removed.
     """
     keys = [entry.key for entry in store.level(TREE).entries]
-    starts = [key for key in keys if not key.endswith(_RELEASED)]
-    if strays := set(keys) - set(starts) - {_end(key) for key in starts}:
-        raise ArchiveCorrupt(f"{locate(store, min(strays))}: the hold that it ends is missing")
-    for key in starts:
-        hold: Hold = _read(store, key, "hold")
-        if _key(hold.id) != key:
-            raise ArchiveCorrupt(f"{locate(store, key)}: belongs at {_key(hold.id)}")
-        ended: Release | None = _read(store, _end(key), "release") if _end(key) in keys else None
-        if ended is not None and ended.hold_sha256 != hashlib.sha256(store.read(key)).hexdigest():
-            raise ArchiveCorrupt(f"{locate(store, _end(key))}: ends another hold than this one")
-        yield hold, ended
+    ends = {key: _release_at(store, key) for key in keys if key.endswith(_RELEASED)}
+    for key in (key for key in keys if key not in ends):
+        yield _hold_at(store, key), ends.get(_end(key))
+
+
+def check(store: Store, key: str) -> None:
+    """Check one record.
+
+    :raises ArchiveCorrupt: It is damaged, misplaced, or ends a hold that is not there.
+    """
+    if key.endswith(_RELEASED):
+        _release_at(store, key)
+    else:
+        _hold_at(store, key)
 
 
 def in_force(store: Store) -> Holds:
@@ -176,6 +179,28 @@ def _key(hold_id: str) -> str:
 
 def _end(key: str) -> str:
     return key.removesuffix(".json") + _RELEASED
+
+
+def _hold_at(store: Store, key: str) -> Hold:
+    hold: Hold = _read(store, key, "hold")
+    if _key(hold.id) != key:
+        raise ArchiveCorrupt(f"{locate(store, key)}: belongs at {_key(hold.id)}")
+    return hold
+
+
+def _release_at(store: Store, key: str) -> Release:
+    ended: Release = _read(store, key, "release")
+    url = locate(store, key)
+    if _end(_key(ended.id)) != key:
+        raise ArchiveCorrupt(f"{url}: belongs at {_end(_key(ended.id))}")
+    try:
+        start = store.read(_key(ended.id))
+    except NotArchived as err:
+        raise ArchiveCorrupt(f"{url}: the hold that it ends is missing") from err
+    _hold_at(store, _key(ended.id))
+    if hashlib.sha256(start).hexdigest() != ended.hold_sha256:
+        raise ArchiveCorrupt(f"{url}: ends another hold than the one that is there")
+    return ended
 
 
 def _read(store: Store, key: str, kind: _Kind) -> Any:  # Any: a Hold or a Release

@@ -6,6 +6,7 @@ preconditions" and "XML API multipart uploads"; Azure Blob Storage, "Put Blob" a
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -90,6 +91,13 @@ class ObjectStore:
             reply = self._obstore.get(self._client, key, options=options if start else None)
             for chunk in reply.stream(min_chunk_size=READ_CHUNK_BYTES):
                 yield bytes(chunk)
+
+    def digest(self, key: str) -> tuple[str, int]:
+        digest, size_bytes = hashlib.sha256(), 0
+        for chunk in self.chunks(key):
+            digest.update(chunk)
+            size_bytes += len(chunk)
+        return digest.hexdigest(), size_bytes
 
     def create(self, key: str, data: bytes) -> bool:
         from obstore.exceptions import AlreadyExistsError

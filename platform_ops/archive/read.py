@@ -24,6 +24,7 @@ __all__ = [
     "reference",
     "resolve",
     "revisions",
+    "template_at",
     "templates",
 ]
 
@@ -123,7 +124,7 @@ def templates(store: Store, current: Template) -> list[Template]:
 
     :raises ArchiveCorrupt: A record of one is damaged: what it led to would be overlooked.
     """
-    found = [_template_at(store, entry.key) for entry in store.entries("templates")]
+    found = [template_at(store, entry.key) for entry in store.entries("templates")]
     return [current, *(each for each in found if each.text != current.text)]
 
 
@@ -252,7 +253,11 @@ def _rendered(template: Template, slot: Slot) -> str | None:
         return None
 
 
-def _template_at(store: Store, key: str) -> Template:
+def template_at(store: Store, key: str) -> Template:
+    """A URL template that slots were written by.
+
+    :raises ArchiveCorrupt: The record is damaged, or of another release.
+    """
     url = locate(store, key)
     text = store.read(key).decode("utf-8", "replace")
     if template_key(text) != key:

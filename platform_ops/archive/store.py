@@ -79,6 +79,12 @@ class Store(Protocol):
         :raises NotArchived: There is none.
         """
 
+    def digest(self, key: str) -> tuple[str, int]:
+        """SHA-256 in hex and length of the object as it is stored, read as fast as it goes.
+
+        :raises NotArchived: There is none.
+        """
+
     def create(self, key: str, data: bytes) -> bool:
         """Put a small object, durably, where none is; False where one is already.
 

@@ -68,9 +68,9 @@ class Tombstone:
         found: Tombstone = sealed.from_json(_adapter(), data, url, "tombstone", VERSION)
         return found
 
-    def covers(self, manifest_sha256: str) -> bool:
-        """Whether this is the tombstone of a manifest with that digest."""
-        return manifest_sha256 == (self.redacted_sha256 or self.manifest_sha256)
+    def is_of(self, manifest_sha256: str) -> bool:
+        """Whether this is the tombstone of a manifest with that digest, redacted or not yet."""
+        return manifest_sha256 in (self.manifest_sha256, self.redacted_sha256)
 
     def error(self) -> Removed:
         """What a reader of the payloads is told."""

@@ -20,7 +20,6 @@ from platform_ops.cli.arguments import (
     Site,
     SlotOptions,
     entity_argument,
-    prefixes,
     range_options,
     slot_options,
     wanted,
@@ -42,6 +41,7 @@ def archive() -> None:
 
 
 archive.add_command(sweep)
+archive.add_command(verification.verify)
 
 
 @archive.command("ls")
@@ -149,32 +149,3 @@ def url(ctx: click.Context, entity: Entity, options: SlotOptions) -> None:
     """
     slot = options.slot(entity)
     click.echo(archives.url(entity, slot, Site.of(ctx).settings))
-
-
-@archive.command()
-@click.argument("what", metavar="[ENTITY|URL|PREFIX]", required=False)
-@click.option("--quick", is_flag=True, help="Compare sizes only; read no payload.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document, at the end.")
-@click.pass_context
-def verify(ctx: click.Context, what: str | None, quick: bool, as_json: bool) -> None:
-    """Check every manifest, their chain, and every byte.
-
-    Names each fault on a line of its own, and exits with 1 where there is one. PREFIX is a folder of
-    the URL scheme, such as v1/weather; all of the archive is checked without one.
-    """
-    site = Site.of(ctx)
-    out = console()
-    tally = verification.Tally(full=not quick)
-    for prefix in prefixes(site, what):
-        verdicts = archives.verify(prefix, full=not quick, settings=site.settings)
-        if as_json:
-            tally.take_all(verdicts)
-        else:
-            verification.follow(out, site.store, prefix, verdicts, tally)
-    if what and not tally.manifests:
-        raise NotArchived(f"{what}: nothing is archived there, in {site.store.url}")
-    if as_json:
-        click.echo(json.dumps(tally.as_dict(), ensure_ascii=False, indent=2))
-    else:
-        verification.print_summary(out, site.store, tally)
-    ctx.exit(FAULTY if tally.faults else 0)

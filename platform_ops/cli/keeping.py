@@ -54,7 +54,7 @@ def sweep(ctx: click.Context, what: str | None, delete: bool, grace: int, as_jso
         tally.take_all(found)
         click.echo(json.dumps(tally.as_dict(), ensure_ascii=False, indent=2))
     else:
-        with _shown(out, delete):
+        with _shown(delete):
             for each in tally.passing(found):
                 _print(out, each)
         _print_summary(out, site.store.url, tally)
@@ -109,17 +109,18 @@ class _Tally:
         return f"{text}; {places} left alone" if self.left_alone else text
 
 
-def _shown(out: Console, delete: bool) -> Progress:
+def _shown(delete: bool) -> Progress:
     """On a terminal, a sign that work goes on."""
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+    err = console(stderr=True)
     progress = Progress(
         SpinnerColumn(),
         TextColumn("sweeping" if delete else "looking"),
         TimeElapsedColumn(),
-        console=out,
+        console=err,
         transient=True,
-        disable=not out.is_terminal,
+        disable=not err.is_terminal,
     )
     progress.add_task("", total=None)
     return progress

@@ -15,13 +15,17 @@ _ENDLESS: Final = 10_000
 """Columns of a console that is no terminal: what reads a pipe has no right margin."""
 
 
-def console() -> Console:
-    """Standard output: as wide as the terminal, or as wide as it takes where there is none."""
+def console(*, stderr: bool = False) -> Console:
+    """Standard output: as wide as the terminal, or as wide as it takes where there is none.
+
+    :param stderr: Standard error instead: for progress, which is nobody's input.
+    """
     from rich.console import Console
 
     # Made anew for each command: rich would keep a stream that a test has replaced since.
-    width = None if sys.stdout.isatty() else _ENDLESS
-    return Console(width=width, highlight=False, markup=False, emoji=False)
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else _ENDLESS
+    return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
 
 
 def size_text(size_bytes: int) -> str:

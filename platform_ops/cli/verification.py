@@ -1,29 +1,83 @@
-"""``archive verify`` as a person follows it: progress while it works, each fault, one line of sum."""
+"""``platform-ops archive verify``: progress while it works, each fault, and one line of sum."""
 
 from __future__ import annotations
 
+import json
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import click
+
+from platform_ops import archive as archives
 from platform_ops.archive import Fault, Store, Verdict
-from platform_ops.cli.terminal import count_text, size_text
+from platform_ops.cli import FAULTY
+from platform_ops.cli.arguments import Site, prefixes
+from platform_ops.cli.terminal import console, count_text, size_text
+from platform_ops.errors import NotArchived
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Tally", "follow", "print_summary"]
+__all__ = ["verify"]
+
+
+def _share(ctx: click.Context, param: click.Parameter, text: str | None) -> float | None:  # noqa: ARG001
+    if text is None:
+        return None
+    hit = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", text)
+    if hit is None or not 0 < float(hit[1]) <= 100:
+        raise click.BadParameter(f"{text!r}: write a share of the payloads, such as 5%")
+    return float(hit[1]) / 100
+
+
+@click.command()
+@click.argument("what", metavar="[ENTITY|URL|PREFIX]", required=False)
+@click.option("--full", "depth", flag_value="full", default="full", help="Every byte; the default.")
+@click.option("--quick", "depth", flag_value="quick", help="Compare sizes only; read no payload.")
+@click.option(
+    "--sample",
+    callback=_share,
+    metavar="PERCENT",
+    help="Read such a share of the payloads, as 5%: another one each day, until all were read.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, at the end.")
+@click.pass_context
+def verify(
+    ctx: click.Context, what: str | None, depth: str, sample: float | None, as_json: bool
+) -> None:
+    """Check every manifest, their chain, and every byte.
+
+    Names each fault on a line of its own, and exits with 1 where there is one. PREFIX is a folder of
+    the URL scheme, such as v1/weather; all of the archive is checked without one.
+    """
+    if depth == "quick" and sample is not None:
+        raise click.UsageError("--quick reads no payload, and --sample some: give one of them")
+    site = Site.of(ctx)
+    out = console()
+    tally = _Tally(0.0 if depth == "quick" else sample or 1.0)
+    for prefix in prefixes(site, what):
+        verdicts = archives.verify(prefix, share=tally.share, settings=site.settings)
+        _follow(site.store, prefix, verdicts, tally, out=None if as_json else out)
+    if what and not tally.manifests:
+        raise NotArchived(f"{what}: nothing is archived there, in {site.store.url}")
+    if as_json:
+        click.echo(json.dumps(tally.as_dict(), ensure_ascii=False, indent=2))
+    else:
+        _print_summary(out, site.store, tally)
+    ctx.exit(FAULTY if tally.faults else 0)
 
 
 @dataclass(slots=True)
-class Tally:
+class _Tally:
     """What verifying has found so far.
 
-    :param full: Whether payloads are read, or their sizes compared only.
+    :param share: How many of the payloads are read; their sizes are compared in any case.
     """
 
-    full: bool
+    share: float
     manifests: int = 0
     size_bytes: int = 0
     faults: list[Fault] = field(default_factory=list)
@@ -35,11 +89,6 @@ class Tally:
         self.size_bytes += verdict.size_bytes
         self.faults += verdict.faults
 
-    def take_all(self, verdicts: Iterable[Verdict]) -> None:
-        """Count them, silently."""
-        for verdict in verdicts:
-            self.take(verdict)
-
     @property
     def seconds(self) -> float:
         """Since the tally began."""
@@ -48,7 +97,8 @@ class Tally:
     def as_dict(self) -> dict[str, Any]:  # Any: JSON values
         """The outcome as JSON values."""
         return {
-            "full": self.full,
+            "full": self.share == 1,
+            "share": self.share,
             "manifests": self.manifests,
             "size_bytes": self.size_bytes,
             "seconds": round(self.seconds, 3),
@@ -57,45 +107,52 @@ class Tally:
 
     def __str__(self) -> str:
         work = count_text(self.manifests, "manifest")
-        if self.full:
+        if self.share:
             speed = self.size_bytes / max(self.seconds, 1e-6) / (1 << 20)
             work += f", {size_text(self.size_bytes)} of payloads hashed"
+            work += f" ({self.share:.0%} of them)" if self.share < 1 else ""
             work += f" in {self.seconds:.2f} s ({speed:,.0f} MiB/s)"
         else:
             work += f", sizes of payloads compared, in {self.seconds:.2f} s"
         return f"{work}: {count_text(len(self.faults), 'fault') if self.faults else 'no fault'}"
 
 
-def follow(
-    out: Console, store: Store, prefix: str, verdicts: Iterable[Verdict], tally: Tally
+def _follow(
+    store: Store, prefix: str, verdicts: Iterable[Verdict], tally: _Tally, out: Console | None
 ) -> None:
-    """Count verdicts, print each fault at once, and on a terminal show how far it is."""
+    """Count verdicts, print each fault at once, and on a terminal show how far it is.
+
+    :param out: Where the faults go; nowhere, where it is None.
+    """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+    err = console(stderr=True)
     progress = Progress(
         TextColumn("verifying"),
         BarColumn(bar_width=None),
         MofNCompleteColumn(),
         TextColumn("{task.fields[work]}"),
-        console=out,
+        console=err,
         transient=True,
-        disable=not out.is_terminal,
+        disable=not err.is_terminal,
     )
     with progress:
         task = progress.add_task("", total=None, work="")
-        if out.is_terminal:
+        if err.is_terminal:
             total = sum(1 for _ in store.entries(f"meta/{prefix}".rstrip("/")))
             progress.update(task, total=total)
         for verdict in verdicts:
             tally.take(verdict)
-            for fault in verdict.faults:
-                _print_fault(out, fault)
+            for fault in verdict.faults if out else ():
+                _print_fault(out or err, fault)
             speed = tally.size_bytes / max(tally.seconds, 1e-6)
-            work = f"{size_text(tally.size_bytes)}  {size_text(int(speed))}/s" if tally.full else ""
+            work = (
+                f"{size_text(tally.size_bytes)}  {size_text(int(speed))}/s" if tally.share else ""
+            )
             progress.update(task, advance=1, work=work)
 
 
-def print_summary(out: Console, store: Store, tally: Tally) -> None:
+def _print_summary(out: Console, store: Store, tally: _Tally) -> None:
     """One line: what was checked, how fast, and how many faults there are."""
     from rich.text import Text
 

@@ -39,7 +39,7 @@ def test_an_intact_archive_has_no_fault(site: Settings, history: list[Commit]) -
     verdicts = list(archive.verify(settings=site))
     assert [verdict.faults for verdict in verdicts] == [()] * 4
     assert [verdict.size_bytes for verdict in verdicts] == [201, 205, 209, 5]
-    assert [verdict.size_bytes for verdict in archive.verify(full=False, settings=site)] == [0] * 4
+    assert [verdict.size_bytes for verdict in archive.verify(share=0, settings=site)] == [0] * 4
 
 
 def test_verify_takes_a_prefix_of_the_folders(site: Settings, history: list[Commit]) -> None:
@@ -77,16 +77,16 @@ def test_whoever_reads_exactly_the_announced_bytes_is_told_as_well(
 @pytest.mark.parametrize(
     ("harm", "kind"), [("removed", "missing"), ("cut", "size"), ("longer", "size")]
 )
-@pytest.mark.parametrize("full", [True, False])
+@pytest.mark.parametrize("share", [1, 0])
 def test_a_payload_that_is_gone_or_of_another_size_is_named(
-    site: Settings, place: Place, history: list[Commit], harm: str, kind: str, full: bool
+    site: Settings, place: Place, history: list[Commit], harm: str, kind: str, share: float
 ) -> None:
     payload = history[1].manifest.payloads[1]
     intact = place.read(payload.key)
     place.remove(payload.key)
     if harm != "removed":
         place.write(payload.key, intact[:-1] if harm == "cut" else intact + b"\n")
-    verdicts = list(archive.verify(full=full, settings=site))
+    verdicts = list(archive.verify(share=share, settings=site))
     found = [(fault.kind, fault.url) for verdict in verdicts for fault in verdict.faults]
     assert found == [(kind, f"{place.root}/{payload.key}")]
     expected = NotArchived if harm == "removed" else ArchiveCorrupt
@@ -169,14 +169,14 @@ def test_a_copy_beside_the_manifests_is_not_taken_for_a_revision(
 def test_a_manifest_of_another_slot_stops_readers_and_writers(
     site: Settings, place: Place, history: list[Commit]
 ) -> None:
-    """So it would be on a file system that folds case: two slots meet in one folder."""
+    """Manifests that somebody has copied into another slot's folder."""
     capital = Slot(replace(slot().entity, name="Forecast"), slot().time_utc)
     for key in [key for key in place.objects() if key.startswith(META)]:
-        place.write(key.replace("/forecast/", "/Forecast/"), place.read(key))
+        place.write(key.replace("/forecast/", "/%46orecast/"), place.read(key))
     with pytest.raises(ArchiveCorrupt) as caught:
         archive.newest(capital, settings=site)
     assert str(caught.value) == (
-        f"{place.root}/{META.replace('/forecast/', '/Forecast/')}/000003.json: holds "
+        f"{place.root}/{META.replace('/forecast/', '/%46orecast/')}/000003.json: holds "
         "weather.forecast 2024-03-05T00:00:00Z, where weather.Forecast 2024-03-05T00:00:00Z belongs"
     )
     with pytest.raises(ArchiveCorrupt):
@@ -212,8 +212,7 @@ def test_rubbish_where_a_manifest_belongs_is_named(
     site: Settings, place: Place, history: list[Commit], text: bytes
 ) -> None:
     place.write(f"{META}/000002.json", text)
-    assert f"manifest {place.root}/{META}/000002.json" in faults(site)
-    assert len(faults(site)) == 2
+    assert faults(site) == [f"manifest {place.root}/{META}/000002.json"]
 
 
 def test_every_reader_needs_a_reference_and_says_what_it_got(site: Settings) -> None:
