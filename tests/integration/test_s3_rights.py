@@ -87,9 +87,13 @@ def test_a_reader_reads_and_cannot_write(site_as: As) -> None:
     assert [found.slot for found in archive.find("weather.forecast", settings=site)] == [slot()]
 
 
+def a_revision_over_another(site: Settings) -> None:
+    commit(site, part(b"a"))
+    commit(site, part(b"b"), by=run("another"))
+
+
 @pytest.mark.parametrize("right", [each for each in WRITERS if "Abort" not in each])
 def test_a_writer_needs_each_of_its_rights(site_as: As, right: str) -> None:
     site = site_as(f"without-{right.partition(':')[2]}")
     with pytest.raises(ArchiveError):
-        commit(site, part(b"a"))
-        commit(site, part(b"b"), by=run("another"))
+        a_revision_over_another(site)
