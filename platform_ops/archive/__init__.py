@@ -9,13 +9,14 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from platform_ops import settings as _settings
 from platform_ops.archive import keep as _keep
 from platform_ops.archive import read as _read
 from platform_ops.archive import store as _store
 from platform_ops.archive import verify as _verify
+from platform_ops.archive.index import Index, Question
 from platform_ops.archive.keep import LeftAlone, Stray
 from platform_ops.archive.store import Store, use_credentials
 from platform_ops.archive.verify import Fault, Verdict
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
 __all__ = [
     "Commit",
     "Fault",
+    "Index",
     "LeftAlone",
     "Outcome",
+    "Question",
     "Session",
     "Store",
     "Stray",
@@ -40,6 +43,7 @@ __all__ = [
     "as_arrow",
     "files",
     "find",
+    "index",
     "manifest",
     "newest",
     "open",
@@ -52,6 +56,18 @@ __all__ = [
     "use_credentials",
     "verify",
 ]
+
+
+class Asked(TypedDict, total=False):
+    """What :func:`find` may be asked beside entity and time."""
+
+    run: str
+    dag: str
+    task: str
+    sha256: str
+    url: str
+    fingerprint: str
+
 
 Ref = Reference | Mapping[str, Any]  # Any: a reference as it comes out of XCom
 """What readers take: a :class:`~platform_ops.entity.Reference`, or the dictionary in XCom."""
@@ -166,19 +182,36 @@ def newest(
 
 
 def find(
-    entity: str | Entity,
+    entity: str | Entity | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
     settings: Settings | None = None,
+    **asked: Unpack[Asked],
 ) -> Iterator[Manifest]:
     """Every revision of an entity whose slot's time is in ``[since, until)``, oldest slot first.
 
-    Of each slot the newest revision comes last.
+    Of each slot the newest revision comes last. Whatever else is asked is looked up in the index, which
+    is refreshed before: so the answer is as of now.
+
+    :param entity: May be left out where something else is asked.
+    :param asked: ``run``, ``dag``, ``task``, ``sha256``, ``url``, ``fingerprint``: all that is given must
+        hold; see :class:`~platform_ops.archive.index.Question`.
+    :raises ArchiveCorrupt: A manifest that may be meant is damaged; it is named, never left out.
     """
     _check_zone("since", since)
     _check_zone("until", until)
     site = _site(settings)
-    return _read.find(root(site), _template(site), Entity.parse(entity), since, until)
+    named = None if entity is None else Entity.parse(entity)
+    if named is not None and not asked:
+        return _read.find(root(site), _template(site), named, since, until)
+    found = index(site).manifests(Question(named, since, until, **asked), _templates(site))
+    return iter(found)
+
+
+def index(settings: Settings | None = None) -> Index:
+    """The site's index, which :func:`find` asks; see :class:`Index`."""
+    site = _site(settings)
+    return Index.at(root(site), site.archive.index)
 
 
 def files(
@@ -245,6 +278,10 @@ def _site(settings: Settings | None) -> Settings:
 
 def _template(settings: Settings) -> Template:
     return Template.compile(settings.archive.template)
+
+
+def _templates(settings: Settings) -> list[Template]:
+    return _read.templates(root(settings), _template(settings))
 
 
 def _check_zone(name: str, time: datetime | None) -> None:
