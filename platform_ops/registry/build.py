@@ -13,26 +13,26 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from platform_ops.errors import ConfigError
 from platform_ops.registry.config import CatalogConfig
-from platform_ops.registry.connections import ProviderResult
 from platform_ops.registry.dags import DagResult
 from platform_ops.registry.discover import FoundPackage, folder_of, packages, source_files
 from platform_ops.registry.introspect import ModuleResult
 from platform_ops.registry.jobs import ClassJob, DagJob, Job, Result, TableJob
+from platform_ops.registry.linking import linked, once
 from platform_ops.registry.model import (
     CATALOG_VERSION,
     Catalog,
-    ClassEntry,
     Package,
     Problem,
     adapter,
 )
+from platform_ops.registry.providers import ProviderResult, package_of
 from platform_ops.registry.tables import TableResult
 
 __all__ = ["Builder", "Outcome", "build"]
@@ -150,7 +150,9 @@ class Builder:
                 providers=tuple(each for package in self.packages for each in package.providers),
             )
         if "tables" in names:
-            tables = TableJob(config.metrics, config.settings, config.errors, config.tables)
+            tables = TableJob(
+                config.metrics, config.settings, config.errors, config.rules, config.tables
+            )
         if "dags" in names:
             folders = zip(config.dags, map(str, config.dag_folders), strict=True)
             dags = DagJob(tuple(folders))
@@ -250,7 +252,7 @@ class Builder:
         dags = next((each.dags for each in parts if each.dags), DagResult())
         own = {entry.name: entry for module in modules for entry in module.classes}
         bases = {entry.name: entry for module in modules for entry in module.bases}
-        classes = _with_hooks({**bases, **own})
+        classes = linked({**bases, **own}, dags.dags, self.config.archiving)
         problems = [each for module in modules for each in module.problems]
         problems += [*providers.problems, *tables.problems, *dags.problems]
         return Catalog(
@@ -264,41 +266,15 @@ class Builder:
             errors=tuple(tables.errors),
             dags=tuple(sorted(dags.dags, key=lambda each: each.dag_id)),
             tables=tuple(tables.tables),
+            additions=once(each for module in modules for each in module.additions),
+            options=tuple(providers.options),
+            rules=tuple(tables.rules),
             problems=tuple(sorted(problems, key=lambda each: (each.kind, each.where))),
         )
 
     def _package_entries(self, providers: ProviderResult) -> tuple[Package, ...]:
         described = {each.name: each for each in providers.packages}
         return tuple(
-            replace(
-                described.get(each.name, Package(each.name)),
-                distribution=each.distribution,
-                version=each.version,
-            )
+            described.get(each.name) or package_of(each.name, each.distribution, each.version)
             for each in self.packages
         )
-
-
-def _with_hooks(classes: dict[str, ClassEntry]) -> Iterator[ClassEntry]:
-    """What only shows where all entries are known: which hook an operator works through.
-
-    Where no annotation says it, Airflow's own convention does: the operator takes the argument that
-    the hook calls ``conn_name_attr``, and its default is the hook's ``default_conn_name``.
-    """
-    hooks: dict[tuple[str, str], list[ClassEntry]] = {}
-    for each in classes.values():
-        if each.kind == "hook" and each.conn_name_attr and each.default_conn_name:
-            hooks.setdefault((each.conn_name_attr, repr(each.default_conn_name)), []).append(each)
-    for each in classes.values():
-        if each.kind == "hook":
-            yield each
-            continue
-        hook = classes.get(each.hook)
-        if hook is None and not each.hook:
-            taken = ((argument.name, argument.default or "") for argument in each.parameters)
-            options = [hook for pair in taken for hook in hooks.get(pair, ())]
-            hook = options[0] if len(options) == 1 else None
-        if hook is None:
-            yield each
-        else:
-            yield replace(each, hook=hook.name, conn_type=each.conn_type or hook.conn_type)

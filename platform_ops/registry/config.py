@@ -28,6 +28,8 @@ class CatalogConfig:
         kind, unit, tags and help.
     :param settings: Object path of a pydantic model.
     :param errors: Module that holds an exception tree.
+    :param rules: Object paths of iterables of rules, each with id, title, why and severity.
+    :param archiving: Dotted names of bases whose subclasses archive what they bring.
     :param tables: Name to object path of a callable that returns a header and rows.
     :param dags: Folders or files with DAGs, relative to ``root``.
     :param examples: Folder among ``dags`` to object path of a function that runs one of its files and
@@ -42,6 +44,8 @@ class CatalogConfig:
     metrics: str = ""
     settings: str = ""
     errors: str = ""
+    rules: tuple[str, ...] = ()
+    archiving: tuple[str, ...] = ()
     tables: tuple[tuple[str, str], ...] = ()
     dags: tuple[str, ...] = ()
     examples: tuple[tuple[str, str], ...] = ()
@@ -68,6 +72,8 @@ class CatalogConfig:
             metrics=_path(values, "metrics", attribute=True),
             settings=_path(values, "settings", attribute=True),
             errors=_path(values, "errors", attribute=False),
+            rules=_names(values, "rules"),
+            archiving=_names(values, "archiving"),
             tables=_pairs(values, "tables"),
             dags=_names(values, "dags"),
             examples=_pairs(values, "examples"),
@@ -114,7 +120,8 @@ class CatalogConfig:
     @property
     def table_modules(self) -> tuple[str, ...]:
         """Modules that metrics, settings, errors and tables come from."""
-        paths = [self.metrics, self.settings, self.errors, *(path for _, path in self.tables)]
+        paths = [self.metrics, self.settings, self.errors, *self.rules]
+        paths += [path for _, path in self.tables]
         return tuple(sorted({path.partition(":")[0] for path in paths if path}))
 
 

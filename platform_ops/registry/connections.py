@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
-from platform_ops.registry.discover import Provider
-from platform_ops.registry.model import Connection, ConnectionField, Package, Problem
+from platform_ops.registry.model import Connection, ConnectionField
 
-__all__ = ["ProviderResult", "describe"]
+__all__ = ["connection"]
 
 # The columns of every Airflow connection, in the order and with the labels of its form.
 _STANDARD = {
@@ -25,45 +23,11 @@ _STANDARD = {
 }
 
 
-@dataclass(slots=True)
-class ProviderResult:
-    """What providers say of themselves."""
+def connection(info: Mapping[str, Any], package: str) -> Connection:  # Any: provider.yaml
+    """One connection type, as a provider's description has it.
 
-    packages: list[Package] = field(default_factory=list)
-    connections: list[Connection] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    files: list[str] = field(default_factory=list)
-
-
-def describe(providers: Iterable[Provider]) -> ProviderResult:
-    """Call each provider's entry point, and read packages and connection types from its answer."""
-    result = ProviderResult()
-    for provider in providers:
-        module, _, function = provider.target.partition(":")
-        try:
-            loaded = importlib.import_module(module)
-            info = getattr(loaded, function)()
-        except (Exception, SystemExit) as err:  # noqa: BLE001  foreign code may raise anything
-            result.problems.append(Problem("module", module, f"{type(err).__name__}: {err}"))
-            continue
-        if loaded.__file__:
-            result.files.append(loaded.__file__)
-        result.packages.append(
-            Package(
-                name=provider.package,
-                distribution=provider.distribution,
-                version=provider.version,
-                title=str(info.get("name", "")),
-                description=str(info.get("description", "")).strip(),
-            )
-        )
-        result.connections += (
-            _connection(each, provider.package) for each in info.get("connection-types", ())
-        )
-    return result
-
-
-def _connection(info: Mapping[str, Any], package: str) -> Connection:  # Any: provider.yaml
+    :param package: The provider's package.
+    """
     hook = str(info.get("hook-class-name", ""))
     behaviour = info.get("ui-field-behaviour") or _behaviour_of(hook)
     hidden = set(_get(behaviour, "hidden-fields", "hidden_fields") or ())

@@ -16,7 +16,8 @@ from platform_ops.registry.config import CatalogConfig
 __all__ = ["FoundModule", "FoundPackage", "Provider", "folder_of", "packages", "source_files"]
 
 PROVIDER_GROUP = "apache_airflow_provider"
-_CLASS = re.compile(r"^\s*class\s", re.MULTILINE)
+# What may be of interest: a class, or a function that Airflow's listeners or policies call.
+_CLASS = re.compile(r"^\s*class\s|^\s*@(?:\w+\.)*hookimpl\b", re.MULTILINE)
 _NOT_WALKED = frozenset({"__pycache__", "tests", "node_modules"})
 _NOT_IMPORTED = frozenset({"__main__", "conftest", "setup"})
 

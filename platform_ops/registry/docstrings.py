@@ -1,7 +1,8 @@
 """Docstrings as data: summary, prose, and the fields that describe parameters and errors.
 
-Only the shape of reStructuredText field lists is read here; the prose stays markup, for whoever
-renders it. The types that old docstrings carry (``:param str name:``, ``:type name:``) are dropped:
+The shape of reStructuredText field lists is read here, that of Google's and NumPy's sections by
+griffe; the prose stays markup, for whoever renders it.
+The types that old docstrings carry (``:param str name:``, ``:type name:``) are dropped:
 types come from signatures.
 """
 
@@ -13,7 +14,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-__all__ = ["Docstring", "first_sentence", "parse", "plain"]
+__all__ = ["Docstring", "first_sentence", "parse", "parse_rest", "plain"]
 
 _FIELD = re.compile(r":(?P<name>[A-Za-z]+)(?:\s+(?P<argument>[^:]*?))?:(?:\s+(?P<text>.*)|$)")
 _DIRECTIVE = re.compile(r"\.\. (?P<name>versionadded|deprecated):: *(?P<text>.*)")
@@ -24,8 +25,9 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z`*:])")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _PARAM = frozenset({"param", "parameter", "arg", "argument", "key", "keyword", "kwarg"})
 _RAISES = frozenset({"raises", "raise", "except", "exception"})
-# Types come from signatures; and a class returns nothing, whatever its docstring says.
-_DROPPED = frozenset({"type", "vartype", "rtype", "meta", "return", "returns"})
+_RETURNS = frozenset({"return", "returns"})
+_DROPPED = frozenset({"type", "vartype", "rtype", "meta"})  # types come from signatures
+_FIELDS = _PARAM | _RAISES | _RETURNS | _DROPPED
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Docstring:
     references: tuple[str, ...] = ()
     since: str = ""
     deprecated: str = ""
+    returns: str = ""
 
 
 def parse(text: str | None) -> Docstring:
@@ -51,20 +54,35 @@ def parse(text: str | None) -> Docstring:
     """
     if not text or not text.strip():
         return Docstring()
+    from platform_ops.registry.docstring_styles import parse_styled, style_of
+
+    text = inspect.cleandoc(text)
+    style = style_of(text)
+    return parse_styled(text, style) if style else parse_rest(text)
+
+
+def parse_rest(text: str) -> Docstring:
+    """Take a docstring apart that is reStructuredText, or nothing in particular.
+
+    :param text: Dedented.
+    """
     prose: list[str] = []
     parameters: dict[str, str] = {}
     raises: list[tuple[str, str]] = []
     marks = {"versionadded": "", "deprecated": ""}
+    returns = ""
     references: list[str] = []
-    for block in _blocks(inspect.cleandoc(text).splitlines()):
+    for block in _blocks(text.splitlines()):
         head = block[0]
-        if (hit := _FIELD.match(head)) and hit["name"] in _PARAM | _RAISES | _DROPPED:
+        if (hit := _FIELD.match(head)) and hit["name"] in _FIELDS:
             body = _dedented(hit["text"] or "", block[1:])
             argument = (hit["argument"] or "").strip()
             if hit["name"] in _PARAM and argument:
                 parameters.setdefault(argument.split()[-1].lstrip("*"), body)
             elif hit["name"] in _RAISES:
                 raises.append((argument, body))
+            elif hit["name"] in _RETURNS:
+                returns = body
         elif hit := _DIRECTIVE.match(head):
             marks[hit["name"]] = _joined(hit["text"], block[1:])
         elif hit := _SOURCE.match(head):
@@ -80,6 +98,7 @@ def parse(text: str | None) -> Docstring:
         references=tuple(references),
         since=marks["versionadded"],
         deprecated=marks["deprecated"],
+        returns=returns,
     )
 
 
@@ -129,7 +148,7 @@ def _blocks(lines: list[str]) -> Iterator[list[str]]:
 def _opens(line: str) -> bool:
     hit = _FIELD.match(line)
     if hit:
-        return hit["name"] in _PARAM | _RAISES | _DROPPED
+        return hit["name"] in _FIELDS
     return bool(_DIRECTIVE.match(line) or _SOURCE.match(line))
 
 

@@ -8,16 +8,21 @@ import re
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from platform_ops.registry.classify import dotted, kind_of
+from platform_ops.registry.additions import additions
+from platform_ops.registry.classify import TASKS, dotted, kind_of
 from platform_ops.registry.docstrings import parse
 from platform_ops.registry.hooks import hook_of
+from platform_ops.registry.looks import durable, extra_links
 from platform_ops.registry.model import ClassEntry, Parameter, Problem, Raises, Source
 from platform_ops.registry.parameters import own_docstring, parameters, strings_of
+from platform_ops.registry.provider_model import Addition
+from platform_ops.registry.providers import Declared
+from platform_ops.registry.static import read_statically
 
 __all__ = ["Introspector", "ModuleResult"]
 
@@ -35,6 +40,7 @@ class ModuleResult:
 
     classes: list[ClassEntry] = field(default_factory=list)
     bases: list[ClassEntry] = field(default_factory=list)
+    additions: list[Addition] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
 
@@ -43,10 +49,12 @@ class Introspector:
     """Describes classes, each once, however many others inherit from it.
 
     :param packages: All walked packages; a class outside them is described as a base.
+    :param declared: What providers say of their classes.
     """
 
-    def __init__(self, packages: Iterable[str]) -> None:
+    def __init__(self, packages: Iterable[str], declared: Declared | None = None) -> None:
         self._packages = tuple(packages)
+        self._declared = declared or Declared()
         self._entries: dict[type, ClassEntry] = {}
 
     def module(self, name: str, path: str, package: str) -> ModuleResult:
@@ -60,9 +68,11 @@ class Introspector:
             loaded = importlib.import_module(name)
         except (Exception, SystemExit) as err:  # noqa: BLE001  foreign code may raise anything
             result.problems.append(Problem("module", name, f"{type(err).__name__}: {err}"))
+            result.classes += read_statically(name, path, package)
             return result
         files = {path}
-        for cls in _defined(loaded):
+        result.additions += additions(loaded, package, self._declared.decorators)
+        for cls in self._defined(loaded):
             try:
                 entry = self._entry(cls, package)
                 bases = [self._entry(each, _top(each)) for each in self._outside(cls)]
@@ -79,8 +89,22 @@ class Introspector:
     def _entry(self, cls: type, package: str) -> ClassEntry:
         if cls not in self._entries:
             outside = [dotted(each) for each in self._outside(cls)]
-            self._entries[cls] = _describe(cls, package, outside, base=not self._walked(cls))
+            kind = kind_of(cls, self._declared.kinds)
+            entry = _describe(cls, kind, package, outside, base=not self._walked(cls))
+            system = self._declared.systems.get(cls.__module__, "")
+            self._entries[cls] = replace(entry, system=system)
         return self._entries[cls]
+
+    def _defined(self, module: ModuleType) -> Iterator[type]:
+        for name, value in sorted(vars(module).items()):
+            if (
+                isinstance(value, type)
+                and value.__module__ == module.__name__
+                and value.__name__ == name
+                and not name.startswith("_")
+                and kind_of(value, self._declared.kinds)
+            ):
+                yield value
 
     def _outside(self, cls: type) -> list[type]:
         """Bases of a kind that lie in no walked package."""
@@ -95,21 +119,8 @@ def _top(cls: type) -> str:
     return cls.__module__.partition(".")[0]
 
 
-def _defined(module: ModuleType) -> Iterator[type]:
-    for name, value in sorted(vars(module).items()):
-        if (
-            isinstance(value, type)
-            and value.__module__ == module.__name__
-            and value.__name__ == name
-            and not name.startswith("_")
-            and kind_of(value)
-        ):
-            yield value
-
-
-def _describe(cls: type, package: str, outside: list[str], *, base: bool) -> ClassEntry:
+def _describe(cls: type, kind: str, package: str, outside: list[str], *, base: bool) -> ClassEntry:
     doc = own_docstring(cls)
-    kind = kind_of(cls)
     hook = None if kind == "hook" else hook_of(cls)
     arguments = parameters(cls)
     names = {each.name for each in arguments}
@@ -127,7 +138,7 @@ def _describe(cls: type, package: str, outside: list[str], *, base: bool) -> Cla
         methods=_methods(cls),
         template_fields=strings_of(cls, "template_fields"),
         template_ext=strings_of(cls, "template_ext"),
-        deferrable="deferrable" in names or (kind in ("operator", "sensor") and _defers(cls)),
+        deferrable="deferrable" in names or (kind in TASKS and _defers(cls)),
         abstract=inspect.isabstract(cls),
         base=base,
         hook=dotted(hook) if isinstance(hook, type) else hook or "",
@@ -138,7 +149,11 @@ def _describe(cls: type, package: str, outside: list[str], *, base: bool) -> Cla
         raises=_raises(cls),
         references=doc.references,
         since=doc.since,
-        deprecated=doc.deprecated or _text(getattr(cls, "__deprecated__", "")),
+        deprecated=doc.deprecated or _text(vars(cls).get("__deprecated__", "")),
+        durable=kind in TASKS and durable(cls),
+        links=extra_links(cls) if kind in TASKS else (),
+        ui_color=_text(getattr(cls, "ui_color", "")) if kind in TASKS else "",
+        ui_fgcolor=_text(getattr(cls, "ui_fgcolor", "")) if kind in TASKS else "",
     )
 
 
@@ -179,7 +194,7 @@ def _raises(cls: type) -> tuple[Raises, ...]:
 def _defers(cls: type) -> bool:
     """Whether a method of its own, or of a base that is no root of Airflow's, defers."""
     return any(
-        "defer" in value.__code__.co_names
+        "defer" in inspect.unwrap(value).__code__.co_names  # Airflow wraps execute
         for owner in cls.__mro__
         if not owner.__module__.startswith("airflow.sdk.")
         for value in vars(owner).values()

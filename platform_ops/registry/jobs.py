@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from platform_ops.registry.connections import ProviderResult
 from platform_ops.registry.dags import DagResult
 from platform_ops.registry.discover import FoundModule, Provider
 from platform_ops.registry.introspect import ModuleResult
-from platform_ops.registry.tables import TableResult
+from platform_ops.registry.providers import ProviderResult
+from platform_ops.registry.tables import TableJob, TableResult
 
 __all__ = ["ClassJob", "DagJob", "Job", "Result", "TableJob"]
 
@@ -20,16 +20,6 @@ class ClassJob:
     modules: tuple[tuple[FoundModule, str], ...] = ()
     packages: tuple[str, ...] = ()
     providers: tuple[Provider, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class TableJob:
-    """Object paths to read."""
-
-    metrics: str = ""
-    settings: str = ""
-    errors: str = ""
-    tables: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 from platform_ops.registry.dag_model import BrokenDagFile, Dag, Task
 from platform_ops.registry.entity_model import DataSource, Entity
 from platform_ops.registry.location import Source
+from platform_ops.registry.provider_model import Addition, Option, Package, Parameter
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 __all__ = [
     "CATALOG_VERSION",
+    "Addition",
     "BrokenDagFile",
     "Catalog",
     "ClassEntry",
@@ -29,11 +31,14 @@ __all__ = [
     "DataSource",
     "Entity",
     "ErrorEntry",
+    "ExtraLink",
     "Metric",
+    "Option",
     "Package",
     "Parameter",
     "Problem",
     "Raises",
+    "RuleEntry",
     "Setting",
     "Source",
     "Table",
@@ -45,44 +50,6 @@ CATALOG_VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Package:
-    """One package that was walked.
-
-    :param name: Its import name.
-    :param distribution: What it is installed as; empty for a plain folder.
-    """
-
-    name: str
-    distribution: str = ""
-    version: str = ""
-    title: str = ""
-    description: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One argument of a constructor.
-
-    :param type: The annotation as its author wrote it; empty where there is none.
-    :param default: How Python would show it; None where the argument is required.
-    :param declared_by: The class whose constructor takes it.
-    :param documented_by: The class whose docstring describes it; empty where none does.
-    :param renderer: How the UI shows a templated value, where the class says so.
-    """
-
-    name: str
-    type: str
-    default: str | None
-    required: bool
-    keyword_only: bool
-    declared_by: str
-    description: str = ""
-    documented_by: str = ""
-    templated: bool = False
-    renderer: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Raises:
     """One error that a docstring promises."""
 
@@ -91,10 +58,28 @@ class Raises:
 
 
 @dataclass(frozen=True, slots=True)
-class ClassEntry:
-    """An operator, sensor, hook, trigger or notifier.
+class ExtraLink:
+    """A button on a task's page.
 
-    :param kind: By its bases, never by its name.
+    :param name: What it says, where the class says so without an instance.
+    :param target: Dotted name of its class.
+    """
+
+    name: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClassEntry:
+    """An operator, sensor, hook, trigger, notifier, or another class that Airflow knows what to do with.
+
+    :param kind: By its bases and by what the provider declares, never by its name.
+    :param system: What it works with, as the provider's description says.
+    :param static: Read from its source alone, since its module cannot be imported.
+    :param archiving: Whether it stands on a base that archives what it brings.
+    :param durable: Whether a task that was interrupted takes up its remote job again.
+    :param links: Buttons that it adds to the task's page.
+    :param used_by: Ids of the DAGs that have a task of this very class.
     :param name: Module and class: its identity.
     :param public: What to import; equals ``name`` unless a facade exports it.
     :param base: True for a class outside the walked packages, kept since others inherit from it.
@@ -135,6 +120,14 @@ class ClassEntry:
     references: tuple[str, ...] = ()
     since: str = ""
     deprecated: str = ""
+    system: str = ""
+    static: bool = False
+    archiving: bool = False
+    durable: bool = False
+    links: tuple[ExtraLink, ...] = ()
+    ui_color: str = ""
+    ui_fgcolor: str = ""
+    used_by: tuple[str, ...] = ()
 
     @property
     def short(self) -> str:
@@ -224,6 +217,22 @@ class ErrorEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleEntry:
+    """One rule of a check.
+
+    :param id: What reports and waivers name.
+    :param why: What goes wrong for whom where it does not hold.
+    :param group: The module whose table it stands in.
+    """
+
+    id: str
+    title: str
+    why: str
+    severity: str
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """Rows that a package hands out to be shown; cells are reStructuredText."""
 
@@ -264,6 +273,9 @@ class Catalog:
     sources: tuple[DataSource, ...] = ()
     entities: tuple[Entity, ...] = ()
     tables: tuple[Table, ...] = ()
+    additions: tuple[Addition, ...] = ()
+    options: tuple[Option, ...] = ()
+    rules: tuple[RuleEntry, ...] = ()
     problems: tuple[Problem, ...] = ()
 
     def of_kind(self, kind: str, *, bases: bool = False) -> tuple[ClassEntry, ...]:

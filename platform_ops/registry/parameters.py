@@ -8,14 +8,25 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
+from types import FunctionType
 from typing import Any, Final, Literal, get_args, get_origin
 
 from platform_ops.registry.classify import dotted
 from platform_ops.registry.docstrings import Docstring, parse
-from platform_ops.registry.model import Parameter
+from platform_ops.registry.provider_model import Parameter
 
-__all__ = ["own_docstring", "parameters", "show_default", "strings_of"]
+__all__ = [
+    "function_parameters",
+    "own_docstring",
+    "parameters",
+    "show_default",
+    "strings_of",
+    "type_text",
+]
+
+_OPERATOR: Final = "airflow.sdk.bases.operator.BaseOperator"
 
 _PLAIN = (bool, int, float, str, bytes, type(None), datetime.timedelta, datetime.datetime)
 _NAME: Final = re.compile(r"(?<![\w.\"'])[A-Z]\w*(?![\w.\"'\[])")
@@ -27,24 +38,61 @@ def parameters(cls: type) -> tuple[Parameter, ...]:
     templated = frozenset(strings_of(cls, "template_fields"))
     renderers = getattr(cls, "template_fields_renderers", None)
     shown = renderers if isinstance(renderers, Mapping) else {}
+    everyones = _of_every_operator(cls)
     found: dict[str, Parameter] = {}
     for owner, argument in _arguments(cls):
         if argument.name not in found:
             text, documented_by = _description(cls, argument.name)
-            required = argument.default is inspect.Parameter.empty
-            found[argument.name] = Parameter(
-                name=argument.name,
-                type=_type(argument.annotation, owner),
-                default=None if required else show_default(argument.default),
-                required=required,
-                keyword_only=argument.kind is inspect.Parameter.KEYWORD_ONLY,
-                declared_by=dotted(owner),
+            found[argument.name] = replace(
+                _parameter(argument, owner),
                 description=text,
                 documented_by=documented_by,
                 templated=argument.name in templated,
                 renderer=str(shown.get(argument.name, "")),
+                mappable=everyones is not None and argument.name not in everyones,
             )
     return tuple(found.values())
+
+
+def function_parameters(function: FunctionType, doc: Docstring) -> tuple[Parameter, ...]:
+    """Every argument that a function takes by name."""
+    found = (
+        _parameter(each, function)
+        for each in inspect.signature(function).parameters.values()
+        if each.kind not in _VARIADIC
+    )
+    return tuple(
+        replace(each, description=text, documented_by=each.declared_by)
+        if (text := doc.parameters.get(each.name))
+        else each
+        for each in found
+    )
+
+
+def _parameter(argument: inspect.Parameter, owner: type | FunctionType) -> Parameter:
+    required = argument.default is inspect.Parameter.empty
+    return Parameter(
+        name=argument.name,
+        type=type_text(argument.annotation, owner),
+        default=None if required else show_default(argument.default),
+        required=required,
+        keyword_only=argument.kind is inspect.Parameter.KEYWORD_ONLY,
+        declared_by=f"{owner.__module__}.{owner.__qualname__}",
+    )
+
+
+def _of_every_operator(cls: type) -> frozenset[str] | None:
+    """What ``partial()`` takes for every operator; None for other classes.
+
+    The scheduler acts on these before a task is unmapped: they are one value for all of its maps.
+    """
+    root = next((each for each in cls.__mro__ if dotted(each) == _OPERATOR), None)
+    return None if root is None else _names_taken(root)
+
+
+@cache
+def _names_taken(cls: type) -> frozenset[str]:
+    return frozenset(inspect.signature(vars(cls)["__init__"]).parameters)
 
 
 @cache
@@ -102,17 +150,18 @@ def _description(cls: type, name: str) -> tuple[str, str]:
     return "", ""
 
 
-def _type(annotation: Any, owner: type) -> str:  # Any: whatever an author wrote behind the colon
+def type_text(annotation: Any, owner: type | FunctionType) -> str:  # Any: whatever stands there
+    """An annotation as a reader would write it, with the values of a literal type spelled out."""
     if annotation is inspect.Parameter.empty:
         return ""
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
     text = " ".join(text.split()).replace("typing.", "").replace("collections.abc.", "")
-    return _NAME.sub(lambda hit: _spelled_out(hit[0], owner), text)
+    return _NAME.sub(lambda hit: _spelled_out(hit[0], owner.__module__), text)
 
 
-def _spelled_out(name: str, owner: type) -> str:
+def _spelled_out(name: str, module: str) -> str:
     """A name for a few literal values tells a reader less than the values."""
-    meant = getattr(sys.modules.get(owner.__module__), name, None)
+    meant = getattr(sys.modules.get(module), name, None)
     if get_origin(meant) is not Literal:
         return name
     return " | ".join(repr(value) for value in get_args(meant))

@@ -12,9 +12,17 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from platform_ops.registry.docstrings import parse
-from platform_ops.registry.model import ErrorEntry, Metric, Problem, Setting, Source, Table
+from platform_ops.registry.model import (
+    ErrorEntry,
+    Metric,
+    Problem,
+    RuleEntry,
+    Setting,
+    Source,
+    Table,
+)
 
-__all__ = ["TableResult", "read"]
+__all__ = ["TableJob", "TableResult", "read"]
 
 
 @dataclass(slots=True)
@@ -24,30 +32,44 @@ class TableResult:
     metrics: list[Metric] = field(default_factory=list)
     settings: list[Setting] = field(default_factory=list)
     errors: list[ErrorEntry] = field(default_factory=list)
+    rules: list[RuleEntry] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
 
-def read(metrics: str, settings: str, errors: str, tables: Mapping[str, str]) -> TableResult:
+@dataclass(frozen=True, slots=True)
+class TableJob:
+    """Object paths to read."""
+
+    metrics: str = ""
+    settings: str = ""
+    errors: str = ""
+    rules: tuple[str, ...] = ()
+    tables: tuple[tuple[str, str], ...] = ()
+
+
+def read(job: TableJob) -> TableResult:
     """Import each named object and turn it into rows; what fails is a problem, not an exception."""
     result = TableResult()
-    for path, reader in (
-        (metrics, lambda: result.metrics.extend(_metrics(metrics))),
-        (settings, lambda: result.settings.extend(_settings(settings))),
-        (errors, lambda: result.errors.extend(_errors(errors))),
-    ):
+    readers: list[tuple[str, Any]] = [  # Any: callables of no result
+        (job.metrics, lambda path: result.metrics.extend(_metrics(path))),
+        (job.settings, lambda path: result.settings.extend(_settings(path))),
+        (job.errors, lambda path: result.errors.extend(_errors(path))),
+    ]
+    readers += [(path, lambda path: result.rules.extend(_rules(path))) for path in job.rules]
+    readers += [
+        (path, lambda path, name=name: result.tables.append(_table(name, path)))
+        for name, path in job.tables
+    ]
+    for path, reader in readers:
         if path:
             _guarded(result, path, reader)
-    for name, path in tables.items():
-        _guarded(
-            result, path, lambda name=name, path=path: result.tables.append(_table(name, path))
-        )
     return result
 
 
 def _guarded(result: TableResult, path: str, reader: Any) -> None:  # Any: a callable of no result
     try:
-        reader()
+        reader(path)
     except (Exception, SystemExit) as err:  # noqa: BLE001  foreign code may raise anything
         result.problems.append(Problem("table", path, f"{type(err).__name__}: {err}"))
 
@@ -70,6 +92,19 @@ def _metrics(path: str) -> Iterator[Metric]:
             help=str(getattr(each, "help", "") or getattr(each, "description", "")),
             tags=tuple(str(tag) for tag in getattr(each, "tags", ())),
             package=package,
+        )
+
+
+def _rules(path: str) -> Iterator[RuleEntry]:
+    """Rules of any engine that gives each an id; what else they have is taken where it is there."""
+    module = path.partition(":")[0]
+    for each in _load(path):
+        yield RuleEntry(
+            id=str(each.id),
+            title=_text(getattr(each, "title", "")),
+            why=_text(getattr(each, "why", "") or getattr(each, "description", "")),
+            severity=_text(getattr(each, "severity", "")),
+            group=module,
         )
 
 

@@ -9,11 +9,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from platform_ops.registry.connections import describe
 from platform_ops.registry.dags import parse_folders
 from platform_ops.registry.introspect import Introspector
 from platform_ops.registry.jobs import Job, Result
 from platform_ops.registry.model import adapter
+from platform_ops.registry.providers import describe
 from platform_ops.registry.tables import read
 
 __all__ = ["main", "run"]
@@ -24,10 +24,10 @@ def run(job: Job) -> Iterator[Result]:
     result = Result()
     if job.tables:
         each = job.tables
-        result.tables = read(each.metrics, each.settings, each.errors, dict(each.tables))
+        result.tables = read(each)
     if job.classes:
         result.providers = describe(job.classes.providers)
-        introspector = Introspector(job.classes.packages)
+        introspector = Introspector(job.classes.packages, result.providers.declared)
         for module, package in job.classes.modules:
             result.modules[module.name] = introspector.module(
                 module.name, str(module.path), package

@@ -1,0 +1,1 @@
+"""Everything that a package can bring to Airflow."""

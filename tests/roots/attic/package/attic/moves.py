@@ -1,0 +1,7 @@
+"""From the cellar."""
+
+from airflow.sdk import BaseOperator
+
+
+class CarryUp(BaseOperator):
+    """Carry things up."""

@@ -1,0 +1,32 @@
+"""Needs what nobody has."""
+
+import a_library_that_nobody_has
+from airflow.sdk import BaseSensorOperator
+
+from attic.operators import StoreOperator
+
+
+class TornOperator(StoreOperator):
+    """Tear a thing up.
+
+    :param thing: What to tear.
+    :param parts: How many remain.
+    """
+
+    template_fields = ("thing", "parts")
+
+    def __init__(self, *, parts: int = 2, **kwargs):
+        super().__init__(**kwargs)
+        self.parts = a_library_that_nobody_has.count(parts)
+
+
+class TornTwice(TornOperator):
+    """Tear it again."""
+
+
+class StillTorn(BaseSensorOperator):
+    """Wait for glue."""
+
+
+class NotOne:
+    """Of no kind."""
