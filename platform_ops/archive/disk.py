@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from secrets import token_hex
+from threading import local
+from typing import Final
 
 from platform_ops.archive.store import READ_CHUNK_BYTES, Entry, Level
 from platform_ops.errors import (
@@ -106,8 +108,7 @@ class DiskStore:
     def digest(self, key: str) -> tuple[str, int]:
         path = self._path(key)
         digest, size_bytes = hashlib.sha256(), 0
-        # One buffer for the whole file: a new one for each piece costs more than a tenth.
-        buffer = memoryview(bytearray(READ_CHUNK_BYTES))
+        buffer = _buffer.view
         try:
             with open(path, "rb", buffering=0) as file:
                 while read := file.readinto(buffer):
@@ -180,6 +181,16 @@ class DiskStore:
             with suppress(PermissionError):  # the folder above the root may be another user's
                 _sync_folder(folder.parent)
         self._durable.add(folder)
+
+
+class _Buffer(local):
+    """What a thread reads into: a new piece of memory for each read costs more than a tenth."""
+
+    def __init__(self) -> None:
+        self.view = memoryview(bytearray(READ_CHUNK_BYTES))
+
+
+_buffer: Final = _Buffer()
 
 
 class _Occupied(Exception):

@@ -8,7 +8,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import http_ingest
+from tests.benchmarks import http_ingest, verify
 
 
 def main() -> int:
@@ -28,9 +28,24 @@ def main() -> int:
         for name, row in ours.items()
         if row["mib_per_s"] < 1.5 * peer["mib_per_s"] or row["peak_mib"] > 120
     ]
+    broken += _verified(console)
     for line in broken:
         console.print(line, style="red")
     return bool(broken)
+
+
+def _verified(console: Console) -> list[str]:
+    figures = verify.main()
+    contenders = list(next(iter(figures.values())))
+    table = Table("MiB/s on every core", *contenders)
+    for shape, row in figures.items():
+        table.add_row(shape, *(f"{row[name]:.0f}" for name in contenders))
+    console.print(table)
+    return [
+        f"verify --full of {shape}: promised {verify.PROMISE} × sha256sum on every core"
+        for shape, row in figures.items()
+        if row["verify --full"] < verify.PROMISE * row["sha256sum"]
+    ]
 
 
 if __name__ == "__main__":

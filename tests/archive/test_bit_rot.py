@@ -1,0 +1,96 @@
+"""One flipped bit, anywhere in what is stored, is found, named once, and nothing else is."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from platform_ops import archive
+from platform_ops.archive import holds
+from platform_ops.settings import Settings
+from tests.archive.places import Disk, settings_of, store_of
+from tests.archive.samples import commit, faults, part, run, slot
+
+SLOTS, REVISIONS, PAYLOADS = 20, 5, 100
+
+
+@pytest.fixture
+def dice() -> random.Random:
+    return random.Random(20240305)
+
+
+def rot(place: Disk, keys: Iterable[str], dice: random.Random) -> None:
+    """Flip one bit of each object, wherever it falls."""
+    for key in keys:
+        data = bytearray(place.read(key))
+        data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
+        (place.folder / key).write_bytes(data)
+
+
+def named(site: Settings) -> list[str]:
+    """Keys of what verify finds wrong, each as often as it is named."""
+    root = f"{site.archive.root}/"
+    return sorted(line.partition(" ")[2].removeprefix(root) for line in faults(site))
+
+
+def test_a_bit_in_each_of_ten_thousand_payloads_and_manifests(
+    memory: Path, dice: random.Random
+) -> None:
+    place = Disk(memory / "archive")
+    site = settings_of(place)
+    for day in range(SLOTS):
+        for revision in range(REVISIONS):
+            parts = (part(dice.randbytes(dice.randrange(1, 3000)), f"{n}") for n in range(PAYLOADS))
+            commit(site, *parts, at=slot(day), by=run(f"run-{revision}"))
+    payloads = [key for key in place.objects() if key.startswith("data/")]
+    manifests = [key for key in place.objects() if key.startswith("meta/")]
+    assert (len(payloads), len(manifests)) == (10_000, 100)
+    assert named(site) == []
+
+    rot(place, payloads, dice)
+    assert named(site) == payloads
+    # Of a damaged manifest nobody knows what it named: its payloads are as good as intact.
+    rot(place, manifests, dice)
+    assert named(site) == manifests
+
+
+def test_a_bit_of_any_one_object(memory: Path, dice: random.Random) -> None:
+    """With payloads that revisions share, a revision that was removed, and a hold."""
+    place = Disk(memory / "archive")
+    site = settings_of(place)
+    for revision in range(3):
+        shared, own = part(b"the same each time", "a"), part(dice.randbytes(50), "b")
+        commit(site, shared, own, by=run(f"run-{revision}"))
+    held = holds.place(store_of(place), "elsewhere", reason="lawsuit", by="counsel")
+    holds.release(store_of(place), held.id, reason="settled", by="counsel")
+    for key in place.objects():
+        for _ in range(10):
+            intact = place.read(key)
+            rot(place, [key], dice)
+            assert named(site) == [key]
+            (place.folder / key).write_bytes(intact)
+    assert named(site) == []
+
+
+def test_days_of_samples_read_every_payload_once(memory: Path, dice: random.Random) -> None:
+    place = Disk(memory / "archive")
+    site = settings_of(place)
+    for day in range(5):
+        parts = (part(dice.randbytes(20), f"{number}") for number in range(40))
+        commit(site, *parts, at=slot(day))
+    payloads = [key for key in place.objects() if key.startswith("data/")]
+    rot(place, payloads, dice)
+
+    def found(day: int) -> list[str]:
+        verdicts = archive.verify(share=0.05, day=day, settings=site)
+        return [fault.url for verdict in verdicts for fault in verdict.faults]
+
+    days = [found(day) for day in range(739_000, 739_020)]
+    assert sorted(url for each in days for url in each) == [
+        f"{place.root}/{key}" for key in payloads
+    ]
+    assert all(2 <= len(each) <= 25 for each in days)
+    assert found(739_020) == days[0]
