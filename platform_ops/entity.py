@@ -185,6 +185,14 @@ class Part:
     rows: int | Callable[[], int | None] | None = None
     schema_sha256: str | Callable[[], str | None] | None = None
 
+    def rows_read(self) -> int | None:
+        """The records that the body held, now that it was read."""
+        return self.rows() if callable(self.rows) else self.rows
+
+    def schema_read(self) -> str | None:
+        """The digest of its columns, now that it was read."""
+        return self.schema_sha256() if callable(self.schema_sha256) else self.schema_sha256
+
 
 @dataclass(frozen=True, slots=True)
 class Blob:

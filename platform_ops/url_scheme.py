@@ -30,6 +30,7 @@ __all__ = [
     "Template",
     "decode",
     "encode",
+    "file_name",
     "manifest_key",
     "payload_key",
     "template_key",
@@ -231,17 +232,23 @@ def payload_key(
 ) -> str:
     """Key of a payload below the root; ``folder`` comes from :meth:`Template.render`.
 
-    A name keeps its capitals, for people read it; one that differs from a name before it in capitals
-    alone has every letter written as ``%XX``.
-
-    :param taken: Keys of the revision's payloads before it, in lower case.
+    :param taken: File names of the revision's payloads before it, in lower case.
     """
-    below = f"data/{folder}/{revision:06d}-{token}/"
-    key = below + _encode(name, _ANY_CASE)
-    if key.lower() in taken:
-        key = below + _encode(name, _NO_LETTERS)
+    key = f"data/{folder}/{revision:06d}-{token}/{file_name(name, taken)}"
     _check_length(key, name)
     return key
+
+
+def file_name(name: str, taken: Container[str] = ()) -> str:
+    """A file's name for any text, which no file system takes for another or for more.
+
+    It keeps its capitals, for people read it; one that differs from a name before it in capitals
+    alone has every letter written as ``%XX``.
+
+    :param taken: Names in the same folder before it, in lower case.
+    """
+    segment = _encode(name, _ANY_CASE)
+    return segment if segment.lower() not in taken else _encode(name, _NO_LETTERS)
 
 
 def manifest_key(folder: str, revision: int) -> str:

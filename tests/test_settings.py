@@ -193,8 +193,8 @@ WRONG = {
         "[sources.weather.entities.forecast]\nretention = 3\n",
         (
             "{path}:2: sources.weather.entities.forecast.retention: unknown field; right here are: "
-            "description, owner, sensitivity, retention_days, on_existing, mode, schedule, timezone, "
-            "grace_minutes"
+            "description, owner, sensitivity, retention_days, on_existing, codec, pack, mode, "
+            "schedule, timezone, grace_minutes"
         ),
     ),
     "no such value": (

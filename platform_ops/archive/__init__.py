@@ -6,34 +6,40 @@ the site's settings where they are not passed.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict, Unpack
 
 from platform_ops import settings as _settings
+from platform_ops.archive import browse as _browse
+from platform_ops.archive import content as _content
 from platform_ops.archive import keep as _keep
 from platform_ops.archive import read as _read
 from platform_ops.archive import store as _store
 from platform_ops.archive import verify as _verify
+from platform_ops.archive.content import Body
 from platform_ops.archive.index import Index, Question
 from platform_ops.archive.keep import LeftAlone, Stray
+from platform_ops.archive.pack import Member
 from platform_ops.archive.store import Store, use_credentials
 from platform_ops.archive.verify import Fault, Verdict
 from platform_ops.archive.write import Commit, Outcome, Session
 from platform_ops.entity import Entity, Manifest, Reference, RunIdentity, Slot
 from platform_ops.errors import ExtraMissing, NotArchived, UrlError
-from platform_ops.settings import OnExisting, Settings
+from platform_ops.settings import Codec, OnExisting, Settings
 from platform_ops.url_scheme import Template
 
 if TYPE_CHECKING:
     import pyarrow
 
 __all__ = [
+    "Body",
     "Commit",
     "Fault",
     "Index",
     "LeftAlone",
+    "Member",
     "Outcome",
     "Question",
     "Session",
@@ -41,6 +47,8 @@ __all__ = [
     "Stray",
     "Verdict",
     "as_arrow",
+    "batches",
+    "bodies",
     "files",
     "find",
     "index",
@@ -70,7 +78,10 @@ class Asked(TypedDict, total=False):
 
 
 Ref = Reference | Mapping[str, Any]  # Any: a reference as it comes out of XCom
-"""What readers take: a :class:`~platform_ops.entity.Reference`, or the dictionary in XCom."""
+"""What tasks hand on: a :class:`~platform_ops.entity.Reference`, or the dictionary in XCom."""
+
+What = Ref | Manifest | Slot
+"""What readers take: a reference, a manifest below the site's root, or a slot for its newest revision."""
 
 
 def root(settings: Settings | None = None) -> Store:
@@ -95,12 +106,15 @@ def session(
     run: RunIdentity,
     *,
     on_existing: OnExisting | None = None,
+    codec: Codec | None = None,
+    pack: bool | None = None,
     versions: Mapping[str, str] | None = None,
     settings: Settings | None = None,
 ) -> Session:
     """Begin one capture of a slot; see :class:`Session`.
 
-    :param on_existing: Takes the place of what the site set for the entity.
+    :param on_existing: Takes the place of what the site set for the entity; so do ``codec`` and
+        ``pack``.
     :raises EntityUndeclared: The site wants entities declared, and this one is not.
     """
     site = _site(settings)
@@ -111,23 +125,46 @@ def session(
         slot=slot,
         run=run,
         policy=on_existing or site.on_existing(slot.entity),
+        codec=codec or agreement.codec,
+        pack=agreement.pack if pack is None else pack,
         retention_days=agreement.retention_days,
         versions=versions or {},
     )
 
 
-def open(ref: Ref, *, verify: bool = True, settings: Settings | None = None) -> io.BufferedReader:
-    """All payloads of a revision as one binary stream, in order, in constant memory.
+def open(
+    what: What,
+    name: str | None = None,
+    *,
+    seekable: bool = False,
+    verify: bool = True,
+    settings: Settings | None = None,
+) -> BinaryIO:
+    """The bodies of a revision as one binary stream, in order, in constant memory.
 
-    :param ref: A reference, as it came by XCom.
-    :param verify: Check each payload's length and SHA-256 on the way.
+    They come as they came from the source, whether they are stored compressed or in a pack.
+
+    :param what: A reference, as it came by XCom; a manifest; or a slot.
+    :param name: One body alone, without reading the rest.
+    :param seekable: Allow to seek within one body, see :meth:`Body.open`.
+    :param verify: Check each body's length and SHA-256 on the way.
     :raises ArchiveCorrupt: What is stored is not what was committed; raised at the latest when the
-        end of the payload in question is read.
-    :raises NotArchived: The manifest or a payload is gone.
+        end of the body in question is read.
+    :raises NotArchived: The manifest or a payload is gone, or there is no body of that name.
     """
-    store, found = _resolve(ref, settings)
-    stream = _read.PayloadStream(store, found.payloads, verify=verify)
-    return io.BufferedReader(stream, 1 << 20)
+    store, found = _resolve(what, settings)
+    if name is None and not seekable:
+        return _content.stream(store, found.payloads, verify=verify)
+    body = _content.only(store, found) if name is None else _content.find(store, found, name)
+    return body.open(seekable=seekable, verify=verify)
+
+
+def bodies(what: What, settings: Settings | None = None) -> Iterator[Body]:
+    """Every body of a revision, in order, each with its name, media type, origin, size and digest.
+
+    Of a pack those that lie together are fetched together, as they are read.
+    """
+    return _content.bodies(*_resolve(what, settings))
 
 
 def manifest(ref: Ref, settings: Settings | None = None) -> Manifest:
@@ -135,17 +172,38 @@ def manifest(ref: Ref, settings: Settings | None = None) -> Manifest:
     return _resolve(ref, settings)[1]
 
 
-def as_arrow(ref: Ref, settings: Settings | None = None) -> pyarrow.Table:
-    """The rows of a revision whose payloads are CSV, JSON lines or Parquet.
+def as_arrow(what: What, settings: Settings | None = None) -> pyarrow.Table:
+    """The rows of a revision whose bodies are CSV, JSON lines or Parquet, all at once.
 
     :raises ExtraMissing: pyarrow is not installed.
-    :raises ValueError: A payload's media type has no rows; the message lists the ones that have.
+    :raises ValueError: A body's media type has no rows; the message lists the ones that have.
     """
     try:
         from platform_ops.archive import arrow
     except ModuleNotFoundError as err:
         raise ExtraMissing("pyarrow", "arrow", "as_arrow()") from err
-    return arrow.table(*_resolve(ref, settings))
+    return arrow.table(bodies(what, settings))
+
+
+def batches(
+    what: What,
+    schema: pyarrow.Schema | None = None,
+    *,
+    verify: bool = True,
+    settings: Settings | None = None,
+) -> Iterator[pyarrow.RecordBatch]:
+    """The same rows batch by batch, in constant memory.
+
+    :param schema: Types of columns, where those that a body's first rows suggest do not serve.
+    :param verify: Check each body; Parquet is then read twice, since its index stands at its end.
+    :raises ExtraMissing: pyarrow is not installed.
+    :raises ValueError: A body's media type has no rows; the message lists the ones that have.
+    """
+    try:
+        from platform_ops.archive import arrow
+    except ModuleNotFoundError as err:
+        raise ExtraMissing("pyarrow", "arrow", "batches()") from err
+    return arrow.batches(bodies(what, settings), schema, verify=verify)
 
 
 def revisions(slot: Slot, settings: Settings | None = None) -> Iterator[Manifest]:
@@ -160,7 +218,7 @@ def revisions(slot: Slot, settings: Settings | None = None) -> Iterator[Manifest
 
 
 def newest(
-    slot: Slot,
+    slot: Slot | Entity | str,
     *,
     revision: int | None = None,
     as_of_utc: datetime | None = None,
@@ -168,9 +226,12 @@ def newest(
 ) -> Manifest:
     """The slot's newest revision, the one of a number, or the newest at a time.
 
+    :param slot: Of an entity, the slot with the latest time that has such a revision.
     :raises NotArchived: There is none; the message says where it would be.
     """
     _check_zone("as_of_utc", as_of_utc)
+    if not isinstance(slot, Slot):
+        return _latest(Entity.parse(slot), revision, as_of_utc, _site(settings))
     for found in revisions(slot, settings):
         pinned = revision is None or found.revision == revision
         if pinned and (as_of_utc is None or found.committed_at_utc <= as_of_utc):
@@ -289,6 +350,21 @@ def _check_zone(name: str, time: datetime | None) -> None:
         raise UrlError(f"{name}={time!r} has no time zone; add one, such as datetime.UTC")
 
 
-def _resolve(ref: Ref, settings: Settings | None) -> tuple[Store, Manifest]:
-    reference = ref if isinstance(ref, Reference) else Reference.from_dict(ref)
+def _latest(
+    entity: Entity, revision: int | None, as_of_utc: datetime | None, site: Settings
+) -> Manifest:
+    store, template = root(site), _template(site)
+    held = _browse.slots(store, _read.templates(store, template), entity)
+    for slot in sorted({each.slot for each in held}, key=lambda slot: slot.time_utc, reverse=True):
+        with suppress(NotArchived):
+            return newest(slot, revision=revision, as_of_utc=as_of_utc, settings=site)
+    raise NotArchived(f"{entity}: nothing is archived of it in {store.url}")
+
+
+def _resolve(what: What, settings: Settings | None) -> tuple[Store, Manifest]:
+    if isinstance(what, Slot):
+        what = newest(what, settings=settings)
+    if isinstance(what, Manifest):
+        return root(settings), what
+    reference = what if isinstance(what, Reference) else Reference.from_dict(what)
     return _read.resolve(reference, _site(settings).archive.connection)

@@ -96,6 +96,17 @@ class DiskStore:
         except OSError as err:
             raise _archive_error(path, err) from err
 
+    def span(self, key: str, start: int, size_bytes: int) -> bytes:
+        path = self._path(key)
+        try:
+            with open(path, "rb", buffering=0) as file:
+                file.seek(start)
+                return file.read(size_bytes)
+        except FileNotFoundError as err:
+            raise NotArchived(f"file://{path}: no such object") from err
+        except OSError as err:
+            raise _archive_error(path, err) from err
+
     def _path(self, key: str) -> Path:
         return Path(self._name(key))
 

@@ -99,6 +99,19 @@ class ObjectStore:
             size_bytes += len(chunk)
         return digest.hexdigest(), size_bytes
 
+    def span(self, key: str, start: int, size_bytes: int) -> bytes:
+        try:
+            with self._store_errors(key, missing=NotArchived):
+                return bytes(
+                    self._obstore.get_range(self._client, key, start=start, length=size_bytes)
+                )
+        except ArchiveUnavailable:
+            # A store refuses a range that begins where there is nothing.
+            found = self.stat(key)
+            if found is None or found.size_bytes > start:
+                raise
+            return b""
+
     def create(self, key: str, data: bytes) -> bool:
         from obstore.exceptions import AlreadyExistsError
 

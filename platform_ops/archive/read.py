@@ -1,21 +1,19 @@
-"""Reading what is committed: manifests by slot, by entity and time; payloads as checked streams."""
+"""Reading what is committed: manifests by slot, by entity and time, and by reference."""
 
 from __future__ import annotations
 
 import hashlib
-import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 
 from platform_ops.archive.store import Store, at, locate
-from platform_ops.archive.tombstones import removal, tombstone_at
-from platform_ops.entity import Entity, Manifest, Payload, Reference, Slot
+from platform_ops.archive.tombstones import tombstone_at
+from platform_ops.entity import Entity, Manifest, Reference, Slot
 from platform_ops.errors import ArchiveCorrupt, ArchiveUnavailable, NotArchived, UrlError
 from platform_ops.url_scheme import Template, encode, manifest_key, template_key
 
 __all__ = [
-    "PayloadStream",
     "find",
     "former",
     "manifest_at",
@@ -161,64 +159,6 @@ def resolve(reference: Reference, connection: str | None) -> tuple[Store, Manife
     if (fault := misplaced(f"meta/{tail}", manifest)) is not None:
         raise ArchiveCorrupt(f"{url}: {fault}")
     return at(root, connection), manifest
-
-
-class PayloadStream(io.RawIOBase):
-    """The bytes of payloads in order, each checked against its digest as it ends.
-
-    :param verify: Compare length and SHA-256; a mismatch raises at the payload's end, before a
-        reader is told that the stream is over.
-    """
-
-    def __init__(self, store: Store, payloads: Iterable[Payload], *, verify: bool = True) -> None:
-        self._chunks = _checked(store, payloads) if verify else _plain(store, payloads)
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed's WriteableBuffer is private
-        while not self._rest:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return 0
-            self._rest = memoryview(chunk)
-        size = min(len(buffer), len(self._rest))
-        buffer[:size] = self._rest[:size]
-        self._rest = self._rest[size:]
-        return size
-
-
-def _plain(store: Store, payloads: Iterable[Payload]) -> Iterator[bytes]:
-    for payload in payloads:
-        yield from _chunks(store, payload.key)
-
-
-def _checked(store: Store, payloads: Iterable[Payload]) -> Iterator[bytes]:
-    for payload in payloads:
-        digest, size_bytes, last = hashlib.sha256(), 0, b""
-        for chunk in _chunks(store, payload.key):
-            digest.update(chunk)
-            size_bytes += len(chunk)
-            yield last
-            last = chunk
-        if (digest.hexdigest(), size_bytes) != (payload.sha256, payload.size_bytes):
-            raise ArchiveCorrupt(
-                f"{locate(store, payload.key)}: {size_bytes} bytes with SHA-256 {digest.hexdigest()}, "
-                f"where the manifest says {payload.size_bytes} with {payload.sha256}"
-            )
-        # Only now: whoever stops at the last byte has passed the check too.
-        yield last
-
-
-def _chunks(store: Store, key: str) -> Iterator[bytes]:
-    """A payload's stored bytes; where they were removed on purpose, the reason."""
-    try:
-        yield from store.chunks(key)
-    except NotArchived as err:
-        if (why := removal(store, key)) is not None:
-            raise why from err
-        raise
 
 
 def _keys_of(

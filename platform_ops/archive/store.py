@@ -85,6 +85,12 @@ class Store(Protocol):
         :raises NotArchived: There is none.
         """
 
+    def span(self, key: str, start: int, size_bytes: int) -> bytes:
+        """A part of the object, and nothing else of it; less where the object ends before.
+
+        :raises NotArchived: There is none.
+        """
+
     def create(self, key: str, data: bytes) -> bool:
         """Put a small object, durably, where none is; False where one is already.
 

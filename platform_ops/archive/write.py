@@ -8,7 +8,7 @@ the one create-only put of the manifest.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -16,7 +16,10 @@ from secrets import token_bytes
 from types import TracebackType
 from typing import Literal, Self
 
-from platform_ops.archive import read
+from platform_ops.archive import content, read
+from platform_ops.archive.codec import require
+from platform_ops.archive.intake import Intake
+from platform_ops.archive.pack import Member
 from platform_ops.archive.store import Store, locate, put_once
 from platform_ops.archive.tombstones import tombstone_at
 from platform_ops.entity import (
@@ -26,14 +29,16 @@ from platform_ops.entity import (
     Reference,
     RunIdentity,
     Slot,
+    Stored,
     content_digest,
 )
 from platform_ops.errors import (
     ArchiveConflict,
     ArchiveUnavailable,
+    NotArchived,
     PlatformError,
-    SourceTruncated,
 )
+from platform_ops.settings import Codec
 from platform_ops.url_scheme import Template, manifest_key, payload_key, template_key
 
 __all__ = ["Commit", "Outcome", "Policy", "Session"]
@@ -82,6 +87,8 @@ class Session:
     :param slot: What these bytes are.
     :param run: Which try of which task writes.
     :param policy: What to do where the slot holds another run's revision.
+    :param codec: How to store the bytes; what gains nothing from it is stored as it came.
+    :param pack: Whether small bodies share one object.
     :param retention_days: Recorded in the manifest for ``expire``.
     :param versions: Versions of the software at work, recorded in the manifest.
     :raises ArchiveConflict: Policy ``fail``, and the slot holds another run's revision.
@@ -92,6 +99,8 @@ class Session:
     slot: Slot
     run: RunIdentity
     policy: Policy = "revise"
+    codec: Codec = "none"
+    pack: bool = False
     retention_days: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     commit: Commit | None = field(default=None, init=False)
@@ -99,18 +108,24 @@ class Session:
     _token: str = field(default="", init=False)
     _head: Manifest | None = field(default=None, init=False)
     _lender: Manifest | None = field(default=None, init=False)
-    _payloads: list[Payload] = field(default_factory=list, init=False)
-    _taken: set[str] = field(default_factory=set, init=False)
+    _intake: Intake = field(init=False)
+    _lendable: dict[str, Payload] = field(default_factory=dict, init=False)
+    _payloads: tuple[Payload, ...] = field(default=(), init=False)
     _started_at: datetime = field(default_factory=lambda: datetime.now(UTC), init=False)
 
     def __enter__(self) -> Self:
         self._folder = self.template.render(self.slot)
         self._token = _token(self.run)
+        require(self.codec)
+        self._intake = Intake(
+            self.slot, self.store, self._key_of, self._lent, self.codec, pack=self.pack
+        )
         for manifest in read.revisions(self.store, self._folder, self.slot):
             self._head = self._head or manifest
             if manifest.run.is_retry_of(self.run):
                 self.commit = self._settled(manifest, Outcome.ADOPTED)
                 return self
+        self._lendable = {each.sha256: each for each in self._head.payloads} if self._head else {}
         # One whose payloads expired or were erased fills no slot.
         filled = self.policy != "revise" and self._head is not None and not self._buried(self._head)
         if self._head is not None and filled and self.policy == "reuse":
@@ -126,52 +141,42 @@ class Session:
         trace: TracebackType | None,
     ) -> None:
         if kind is None and self.commit is None:
+            self._payloads = self._intake.close()
             self.commit = self._commit()
 
-    def write(self, part: Part) -> Payload:
-        """Store one payload verbatim; it stays invisible until the session commits.
+    def write(self, part: Part) -> Payload | Member:
+        """Store one body verbatim, alone or in a pack; it stays invisible until the session commits.
 
-        Where :attr:`commit` is set, the body is left alone and the committed payload is the answer.
+        Where :attr:`commit` is set, the body is left alone and the committed one is the answer.
 
         :raises SourceTruncated: The body ended before the announced length, or went past it.
-        :raises ArchiveUnavailable: The store failed; nothing of this payload remains visible.
+        :raises ArchiveUnavailable: The store failed; nothing of this body remains visible.
         """
-        if self.commit is not None:
-            return self._committed(self.commit.manifest, part.name)
-        if any(payload.name == part.name for payload in self._payloads):
-            raise PlatformError(
-                f"{self.slot}: two parts are named {part.name!r}; name each part differently"
-            )
-        revision = self._head.revision + 1 if self._head else 1
-        key = payload_key(self._folder, revision, self._token, part.name, self._taken)
-        self._taken.add(key.lower())
-        body = _Measured(part)
+        if self.commit is None:
+            return self._intake.take(part)
         try:
-            self.store.upload(key, body.chunks(self._stored_key))
-        except _AlreadyStored as stored:
-            key = stored.key
-        self._payloads.append(body.payload(key))
-        return self._payloads[-1]
+            return content.find(self.store, self.commit.manifest, part.name).about
+        except NotArchived as err:
+            revision = self.commit.manifest.revision
+            raise PlatformError(
+                f"{err}; revision {revision} is committed: write only where session.commit is None"
+            ) from err
 
-    def _committed(self, manifest: Manifest, name: str) -> Payload:
-        for payload in manifest.payloads:
-            if payload.name == name:
-                return payload
-        names = ", ".join(payload.name for payload in manifest.payloads) or "none"
-        raise PlatformError(
-            f"{self.slot}: revision {manifest.revision} is committed and has no part {name!r} "
-            f"(it has: {names}); write only where session.commit is None"
-        )
+    def _key_of(self, name: str, taken: set[str]) -> str:
+        revision = self._head.revision + 1 if self._head else 1
+        return payload_key(self._folder, revision, self._token, name, taken)
 
-    def _stored_key(self, sha256: str, size_bytes: int) -> str | None:
-        """Where the revision before holds the same bytes; a payload that was lost is no such place."""
-        head = self._head
-        for payload in head.payloads if head else ():
-            if payload.sha256 == sha256:
-                found = self.store.stat(payload.key)
-                if found is not None and found.size_bytes == size_bytes and self._lends(head):
-                    return payload.key
-        return None
+    def _lent(self, sha256: str, size_bytes: int, zipped: Stored | None = None) -> Payload | None:
+        """What of the revision before holds the same bytes; what was lost does not."""
+        payload = self._lendable.get(sha256)
+        if payload is None or payload.size_bytes != size_bytes:
+            return None
+        if payload.stored != zipped if zipped else payload.members is not None:
+            return None
+        blob = payload.blobs[0]
+        found = self.store.stat(blob.key)
+        there = found is not None and found.size_bytes == blob.size_bytes
+        return payload if there and self._lends(self._head) else None
 
     def _lends(self, head: Manifest | None) -> bool:
         if head is not self._lender and head is not None and not self._buried(head):
@@ -220,7 +225,7 @@ class Session:
             token=self._token,
             run=self.run,
             template=self.template.text,
-            payloads=tuple(self._payloads),
+            payloads=self._payloads,
             sha256=content_digest(self._payloads),
             started_at_utc=self._started_at,
             committed_at_utc=datetime.now(UTC),
@@ -243,61 +248,6 @@ class Session:
         return ArchiveConflict(
             f"{self.slot}: revision {manifest.revision} of run {manifest.run.run_id!r} is there "
             f"({url}), and the policy is 'fail'; use 'revise' or 'reuse', or another partition key"
-        )
-
-
-class _AlreadyStored(Exception):
-    """Ends an upload whose bytes the revision before holds already."""
-
-    def __init__(self, key: str) -> None:
-        self.key = key
-
-
-class _Measured:
-    """The body of a part, hashed and counted as it passes."""
-
-    def __init__(self, part: Part) -> None:
-        self._part = part
-        self._sha256 = hashlib.sha256()
-        self._size_bytes = 0
-
-    def chunks(self, stored: Callable[[str, int], str | None]) -> Iterator[bytes]:
-        """The body; ends with an error where the upload must not be completed.
-
-        :param stored: From digest and size to the key that holds these bytes already.
-        """
-        announced = self._part.size_bytes
-        for piece in self._part.body:
-            # The same object, unless a source hands out a buffer, which it may fill anew while a
-            # store still reads it.
-            chunk = bytes(piece)
-            self._sha256.update(chunk)
-            self._size_bytes += len(chunk)
-            if announced is not None and self._size_bytes > announced:
-                break
-            yield chunk
-        if announced is not None and self._size_bytes != announced:
-            raise SourceTruncated(
-                f"{self._part.origin.url}: {self._part.name} ended after {self._size_bytes} of the "
-                f"{announced} bytes that the source announced; nothing of it was kept"
-            )
-        if (key := stored(self._sha256.hexdigest(), self._size_bytes)) is not None:
-            raise _AlreadyStored(key)
-
-    def payload(self, key: str) -> Payload:
-        part = self._part
-        return Payload(
-            key=key,
-            name=part.name,
-            size_bytes=self._size_bytes,
-            sha256=self._sha256.hexdigest(),
-            media_type=part.media_type,
-            origin=part.origin,
-            codec=part.codec,
-            rows=part.rows() if callable(part.rows) else part.rows,
-            schema_sha256=(
-                part.schema_sha256() if callable(part.schema_sha256) else part.schema_sha256
-            ),
         )
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 import click
 
 from platform_ops import archive as archives
-from platform_ops.archive import browse, read
+from platform_ops.archive import browse, content
 from platform_ops.archive.store import locate
 from platform_ops.cli import FAULTY, listing, verification
 from platform_ops.cli.arguments import (
@@ -24,10 +24,10 @@ from platform_ops.cli.arguments import (
     slot_options,
     wanted,
 )
+from platform_ops.cli.finding import find
 from platform_ops.cli.keeping import sweep
 from platform_ops.cli.terminal import console
 from platform_ops.entity import Entity
-from platform_ops.errors import NotArchived
 
 __all__ = ["archive"]
 
@@ -40,6 +40,7 @@ def archive() -> None:
     """
 
 
+archive.add_command(find)
 archive.add_command(sweep)
 archive.add_command(verification.verify)
 
@@ -115,7 +116,9 @@ def show(ctx: click.Context, what: str, options: SlotOptions) -> None:
 @archive.command()
 @click.argument("what", metavar="ENTITY|URL")
 @slot_options(revision=True)
-@click.option("--payload", metavar="NAME", help="One payload; all of them in order otherwise.")
+@click.option(
+    "--payload", metavar="NAME", help="One body, in a pack as well; all in order otherwise."
+)
 @click.pass_context
 def cat(ctx: click.Context, what: str, options: SlotOptions, payload: str | None) -> None:
     """Write payload bytes to standard output.
@@ -126,16 +129,13 @@ def cat(ctx: click.Context, what: str, options: SlotOptions, payload: str | None
     """
     site = Site.of(ctx)
     manifest = wanted(site, what, options).manifest
-    chosen = manifest.payloads
-    keys = {each.key for each in chosen}
-    if (key := what.removeprefix(f"{site.store.url}/")) in keys:
-        chosen = tuple(each for each in chosen if each.key == key)
+    key = what.removeprefix(f"{site.store.url}/")
+    of_url = tuple(each for each in manifest.payloads if each.key == key)
     if payload is not None:
-        chosen = tuple(each for each in chosen if each.name == payload)
-        if not chosen:
-            names = ", ".join(each.name for each in manifest.payloads) or "none"
-            raise NotArchived(f"{manifest.slot}: no payload {payload!r}; it has: {names}")
-    shutil.copyfileobj(read.PayloadStream(site.store, chosen), sys.stdout.buffer, 1 << 20)
+        stream = content.find(site.store, manifest, payload).open()
+    else:
+        stream = content.stream(site.store, of_url or manifest.payloads)
+    shutil.copyfileobj(stream, sys.stdout.buffer, 1 << 20)
 
 
 @archive.command()

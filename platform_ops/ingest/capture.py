@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from platform_ops.archive import Commit, Session
+from platform_ops.archive import Commit, Member, Session
 from platform_ops.entity import Manifest, Part, Payload, Reference, Slot
 from platform_ops.errors import PlatformError
 
@@ -54,8 +54,8 @@ class Capture:
         """What to hand to the next task."""
         return self.commit.reference
 
-    def write(self, part: Part) -> Payload:
-        """Store one payload verbatim; see :meth:`platform_ops.archive.Session.write`."""
+    def write(self, part: Part) -> Payload | Member:
+        """Store one body verbatim, alone or in a pack; see :meth:`platform_ops.archive.Session.write`."""
         if self._session is None or not self.pending:
             raise PlatformError(f"{self.slot}: is archived already; write only while it is pending")
         return self._session.write(part)

@@ -38,12 +38,12 @@ def take_effect(context: Context, capture: Capture, wish: Wish) -> None:
     elif outlet in task.outlets:
         context["outlet_events"][outlet].extra = commit.reference.to_dict()
     log.info(
-        "%s %s: revision %d, %d bytes in %d payloads, %s",
+        "%s %s: revision %d, %d bytes in %d bodies, %s",
         commit.outcome.value,
         capture.slot,
         commit.manifest.revision,
         commit.manifest.size_bytes,
-        len(commit.manifest.payloads),
+        commit.manifest.bodies,
         commit.reference.manifest_url,
     )
 
@@ -61,7 +61,7 @@ def _measure(entity: Entity, commit: Commit, duration_ms: float) -> None:
             return
         # A retry counts what it adopts: the try that committed may have died before it could.
     metrics.emit(metrics.ENTITIES, 1, entity)
-    metrics.emit(metrics.PARTS, len(manifest.payloads), entity)
+    metrics.emit(metrics.PARTS, manifest.bodies, entity)
     metrics.emit(metrics.BYTES, manifest.size_bytes, entity)
     if commit.outcome is not Outcome.ADOPTED:
         metrics.emit(metrics.DURATION, duration_ms, entity)

@@ -13,7 +13,7 @@ from platform_ops.entity import Part
 from platform_ops.errors import ConfigError
 from platform_ops.ingest.context import asset
 from platform_ops.ingest.session import archive_session, require_known
-from platform_ops.settings import Mode, OnExisting
+from platform_ops.settings import Codec, Mode, OnExisting
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -37,6 +37,10 @@ class ArchivingOperator(BaseOperator):
         run's conf ``{"platform_ops": {"replay": true}}`` comes first, the entity's setting last.
     :param on_existing: What another run does to a slot that holds a revision: ``revise`` adds one,
         ``reuse`` takes it, ``fail`` refuses. The site's setting where unset.
+    :param codec: How bodies are stored: ``none`` as they came, ``gzip`` or ``zstd``. The entity's setting
+        where unset.
+    :param pack: Whether small bodies share one object, of which each can be read alone. The entity's
+        setting where unset.
     :raises EntityUndeclared: The site wants entities declared, and this one is not.
     :raises ArchiveConflict: Policy ``fail``, and the slot holds another run's revision.
     :raises ArchiveUnavailable: The store is out of reach or full; nothing half-written is visible.
@@ -54,15 +58,19 @@ class ArchivingOperator(BaseOperator):
         map_key: str | None = None,
         mode: Mode | None = None,
         on_existing: OnExisting | None = None,
+        codec: Codec | None = None,
+        pack: bool | None = None,
         **kwargs: Any,  # Any: BaseOperator's own arguments
     ) -> None:
-        require_known(mode, on_existing)
+        require_known(mode, on_existing, codec)
         super().__init__(**_with_outlet(entity, kwargs))
         self.entity = entity
         self.partition_key = partition_key
         self.map_key = map_key
         self.mode = mode
         self.on_existing = on_existing
+        self.codec = codec
+        self.pack = pack
 
     @classmethod
     def partial(cls, **kwargs: Any) -> OperatorPartial:  # Any: this operator's arguments
@@ -93,13 +101,15 @@ class ArchivingOperator(BaseOperator):
             map_key=self.map_key,
             mode=self.mode,
             on_existing=self.on_existing,
+            codec=self.codec,
+            pack=self.pack,
             context=context,
         ) as capture:
             if capture.pending:
                 with _released(self.fetch(context)) as parts:
                     for part in parts:
-                        payload = capture.write(part)
-                        self.log.info("archived %s: %d bytes", payload.name, payload.size_bytes)
+                        body = capture.write(part)
+                        self.log.info("archived %s: %d bytes", body.name, body.size_bytes)
         return capture.reference.to_dict()
 
 

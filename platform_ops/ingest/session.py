@@ -17,7 +17,7 @@ from platform_ops.ingest.capture import Capture
 from platform_ops.ingest.context import entity_of, identity_of, site_settings, slot_of, versions
 from platform_ops.ingest.effects import reported, take_effect
 from platform_ops.runconf import Wish, one_of
-from platform_ops.settings import Mode, OnExisting, Settings
+from platform_ops.settings import Codec, Mode, OnExisting, Settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -35,12 +35,16 @@ def archive_session(
     map_key: str | None = None,
     mode: Mode | None = None,
     on_existing: OnExisting | None = None,
+    codec: Codec | None = None,
+    pack: bool | None = None,
     context: Context | None = None,
 ) -> Iterator[Capture]:
     """Capture one slot of an entity from inside a task; leaving the block commits.
 
     :param mode: What to do for this capture; the run's conf comes first, the entity's setting last.
     :param on_existing: What another run's revision in the slot meets; the site's setting otherwise.
+    :param codec: How the bodies are stored; the entity's setting otherwise.
+    :param pack: Whether small bodies share one object; the entity's setting otherwise.
     :param context: The task's; the current one where it is None.
     :raises AirflowFailException: An error that a retry cannot cure; its cause is the error itself.
     :raises PlatformError: An error that a retry may cure.
@@ -48,7 +52,7 @@ def archive_session(
     parsed = entity_of(entity)
     within = context or get_current_context()
     with reported(parsed):
-        require_known(mode, on_existing)
+        require_known(mode, on_existing, codec)
         site = site_settings()
         _require_declared(site, parsed)
         wish = Wish.of(within["dag_run"].conf, mode, site, parsed)
@@ -61,6 +65,8 @@ def archive_session(
                 slot,
                 identity_of(within),
                 on_existing="revise" if wish.mode == "refetch" else on_existing,
+                codec=codec,
+                pack=pack,
                 versions=versions(),
                 settings=site,
             )
@@ -75,12 +81,18 @@ def _replayed(site: Settings, slot: Slot, wish: Wish) -> Capture:
     return Capture(slot, _found=Commit(found, archive.refer(found, site), Outcome.REPLAYED))
 
 
-def require_known(mode: Mode | None, on_existing: OnExisting | None) -> None:
-    """Refuse a mode or policy that does not exist, when the DAG file is parsed.
+def require_known(
+    mode: Mode | None, on_existing: OnExisting | None, codec: Codec | None = None
+) -> None:
+    """Refuse a mode, policy or codec that does not exist, when the DAG file is parsed.
 
     :raises ConfigError: The message lists the right ones.
     """
-    given = {"mode": (mode, Mode), "on_existing": (on_existing, OnExisting)}
+    given = {
+        "mode": (mode, Mode),
+        "on_existing": (on_existing, OnExisting),
+        "codec": (codec, Codec),
+    }
     for name, (value, choices) in given.items():
         if value is not None and value not in get_args(choices):
             raise ConfigError(f"{name}={value!r} does not exist; right are: {one_of(choices)}")

@@ -11,6 +11,7 @@ from platform_ops.settings.faults import OVERRIDE_PREFIX
 from platform_ops.settings.load import CONFIG_ENV, Loaded, load
 from platform_ops.settings.model import (
     ArchiveSettings,
+    Codec,
     EntitySettings,
     Mode,
     OnExisting,
@@ -22,6 +23,7 @@ __all__ = [
     "CONFIG_ENV",
     "OVERRIDE_PREFIX",
     "ArchiveSettings",
+    "Codec",
     "EntitySettings",
     "Loaded",
     "Mode",

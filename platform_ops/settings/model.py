@@ -17,6 +17,7 @@ from platform_ops.url_scheme import DEFAULT_TEMPLATE, Template
 
 __all__ = [
     "ArchiveSettings",
+    "Codec",
     "EntitySettings",
     "Mode",
     "OnExisting",
@@ -28,6 +29,7 @@ __all__ = [
 
 OnExisting = Literal["revise", "reuse", "fail"]
 Mode = Literal["auto", "refetch", "replay"]
+Codec = Literal["none", "gzip", "zstd"]
 
 
 def _checked_template(text: str) -> str:
@@ -148,6 +150,17 @@ class EntitySettings(Section):
     )
     on_existing: OnExisting | None = Field(
         None, description="Overrides ``archive.on_existing`` for this entity."
+    )
+    codec: Codec = Field(
+        "none",
+        description=(
+            "How bodies are stored: as they came, or compressed; images, archives and the like are left as "
+            "they came. Their digest is that of the bytes as they came."
+        ),
+    )
+    pack: bool = Field(
+        False,
+        description="Whether many small bodies share one object, of which each can be read alone.",
     )
     mode: Mode = Field(
         "auto",

@@ -142,7 +142,9 @@ def test_a_settled_session_hands_out_what_is_stored_and_leaves_the_body_alone(
     first = commit(site, part(b"sunny"))
     with archive.session(slot(), run(try_number=2), settings=site) as session:
         assert session.write(part(untouchable())) == first.manifest.payloads[0]
-        with pytest.raises(PlatformError, match=r"revision 1 is committed and has no part 'other'"):
+        with pytest.raises(
+            PlatformError, match=r"no body 'other'; it has: page-0001.json; revision 1 is"
+        ):
             session.write(part(untouchable(), "other"))
 
 

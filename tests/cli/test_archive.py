@@ -180,7 +180,7 @@ def test_cat_of_altered_bytes_fails(filled: Place, cli: Call) -> None:
         ),
         (
             ["weather.forecast", "--time", "2024-03-05", "--payload", "c.json"],
-            "error: weather.forecast 2024-03-05T00:00:00Z: no payload 'c.json'; it has: a.json, b.json\n",
+            "error: weather.forecast 2024-03-05T00:00:00Z: no body 'c.json'; it has: a.json, b.json\n",
         ),
         (
             [f"{{root}}/data/{SLOT}/000001-000000000000/a.json"],
