@@ -28,6 +28,7 @@ extensions = [
     "platform_ops.sphinx_ext",
     "platform_ops.sphinx_ext.switcher",
     "myst_parser",
+    "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
     "sphinx_autodoc_typehints",
     "sphinx_copybutton",

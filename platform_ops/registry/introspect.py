@@ -18,6 +18,7 @@ from platform_ops.registry.classify import TASKS, dotted, kind_of
 from platform_ops.registry.docstrings import parse
 from platform_ops.registry.hooks import hook_of
 from platform_ops.registry.looks import durable, extra_links
+from platform_ops.registry.methods import methods
 from platform_ops.registry.model import ClassEntry, Parameter, Problem, Raises, Source
 from platform_ops.registry.parameters import own_docstring, parameters, strings_of
 from platform_ops.registry.provider_model import Addition
@@ -135,7 +136,7 @@ def _describe(cls: type, kind: str, package: str, outside: list[str], *, base: b
         parameters=tuple(each for each in arguments if not _plainly_inherited(each, outside)),
         inherits=tuple(outside),
         mro=tuple(dotted(each) for each in cls.__mro__[1:] if each is not object),
-        methods=_methods(cls),
+        methods=methods(cls),
         template_fields=strings_of(cls, "template_fields"),
         template_ext=strings_of(cls, "template_ext"),
         deferrable="deferrable" in names or (kind in TASKS and _defers(cls)),
@@ -163,16 +164,6 @@ def _plainly_inherited(parameter: Parameter, outside: list[str]) -> bool:
         parameter.declared_by in outside
         and parameter.documented_by in (*outside, "")
         and not parameter.templated
-    )
-
-
-def _methods(cls: type) -> tuple[str, ...]:
-    return tuple(
-        name
-        for name, value in vars(cls).items()
-        if not name.startswith("_")
-        and inspect.isfunction(inspect.unwrap(getattr(value, "__func__", value)))
-        and (getattr(value, "__doc__", "") or "").strip()
     )
 
 

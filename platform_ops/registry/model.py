@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from platform_ops.registry.dag_model import BrokenDagFile, Dag, Task
 from platform_ops.registry.entity_model import DataSource, Entity
 from platform_ops.registry.location import Source
+from platform_ops.registry.method_model import Described, Method
 from platform_ops.registry.provider_model import Addition, Option, Package, Parameter
 
 if TYPE_CHECKING:
@@ -29,9 +30,11 @@ __all__ = [
     "ConnectionField",
     "Dag",
     "DataSource",
+    "Described",
     "Entity",
     "ErrorEntry",
     "ExtraLink",
+    "Method",
     "Metric",
     "Option",
     "Package",
@@ -105,7 +108,7 @@ class ClassEntry:
     parameters: tuple[Parameter, ...] = ()
     inherits: tuple[str, ...] = ()
     mro: tuple[str, ...] = ()
-    methods: tuple[str, ...] = ()
+    methods: tuple[Method, ...] = ()
     template_fields: tuple[str, ...] = ()
     template_ext: tuple[str, ...] = ()
     deferrable: bool = False

@@ -75,7 +75,7 @@ def _load_catalog(app: Sphinx) -> None:
     app.project = CatalogProject(app.project, Path(app.doctreedir, "airflow-pages"), pages)
     app.env.project = app.project
     app.config.html_static_path.append(str(_STATIC))
-    # Autodoc imports Airflow for the methods, which writes a configuration where it finds none.
+    # Where written pages use autodoc, Airflow writes a configuration when it finds none.
     os.environ.setdefault("AIRFLOW_HOME", str(Path(app.doctreedir, "airflow-home").resolve()))
 
 
@@ -140,7 +140,6 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         app.add_directive_to_domain("airflow", f"{kind}-index", IndexDirective)
     for name, directive in _DIRECTIVES.items():
         app.add_directive_to_domain("airflow", name, directive)
-    app.setup_extension("sphinx.ext.autodoc")
     app.connect("builder-inited", _load_catalog)
     app.connect("env-get-outdated", _stale)
     app.connect("missing-reference", _missing_reference, priority=900)
@@ -181,4 +180,4 @@ def _add_settings(app: Sphinx) -> None:
     add(
         "airflow_source_url", "", "env", (str, dict), "Template of links to source: {path}, {line}."
     )
-    add("airflow_methods", True, "env", (bool,), "Whether pages show methods, read by autodoc.")
+    add("airflow_methods", True, "env", (bool,), "Whether pages show methods.")

@@ -24,6 +24,7 @@ from platform_ops.sphinx_ext.elements import (
     term,
     xref,
 )
+from platform_ops.sphinx_ext.methods import method_nodes
 from platform_ops.sphinx_ext.source import dag_file, shown_source
 from platform_ops.sphinx_ext.tables import metrics_table, retried_badge
 
@@ -52,7 +53,7 @@ class ClassDirective(CatalogDirective):
             entry = self.site.find_class(self.arguments[0])
         except LookupError as err:
             raise self.error(str(err)) from err
-        if "no-index" not in self.options:
+        if self._indexed:
             self._note(entry)
         self.domain.note_use(f"class:{entry.name}")
         head = self._head(entry)
@@ -60,6 +61,11 @@ class ClassDirective(CatalogDirective):
         if "page" in self.options:
             return [*head, *sections]
         return [*head, *(each for section in sections for each in _unsectioned(section))]
+
+    @property
+    def _indexed(self) -> bool:
+        """Whether links lead to this place."""
+        return "no-index" not in self.options
 
     def _note(self, entry: ClassEntry) -> None:
         self.domain.note_object(
@@ -70,7 +76,7 @@ class ClassDirective(CatalogDirective):
             self.note_python(entry.name, "class", entry.public, aliased=True)
 
     def _head(self, entry: ClassEntry) -> Iterator[nodes.Node]:
-        if "no-index" not in self.options:
+        if self._indexed:
             yield self.anchor(entry.public)
         where = entry.name
         summary = self.prose.line(entry.summary, where, within=where, quiet=entry.base)
@@ -100,7 +106,7 @@ class ClassDirective(CatalogDirective):
         if users := self.site.dags_using(entry):
             yield from self._examples(entry, users)
         if entry.methods and not entry.base and self.config.airflow_methods:
-            yield self.section("Methods", *self._methods(entry))
+            yield self.section("Methods", *method_nodes(self, entry, index=self._indexed))
         yield self.section("Source", *self._source(entry))
 
     def _parameters(self, entry: ClassEntry) -> nodes.section:
@@ -205,11 +211,6 @@ class ClassDirective(CatalogDirective):
             return []
         block = self.highlighted(text, "python")
         return [paragraph("DAG ", xref("dag", dag.dag_id), ", as it is parsed and run:"), block]
-
-    def _methods(self, entry: ClassEntry) -> list[nodes.Node]:
-        """Stock autodoc reads methods: their signatures are plain Python."""
-        lines = [f".. automethod:: {entry.name}.{name}" for name in entry.methods]
-        return self.parsed(each for line in lines for each in (line, ""))
 
     def _source(self, entry: ClassEntry) -> Iterator[nodes.Node]:
         place = f"{entry.source.file}, line {entry.source.line}"

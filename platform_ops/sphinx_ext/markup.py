@@ -148,6 +148,9 @@ def _settle(document: nodes.document, faults: str) -> None:
         node.replace_self(nodes.Text(node.astext()))
     for xref in document.findall(addnodes.pending_xref):
         xref["airflow_faults"] = faults
+    # Else each page is pickled with this document, its settings, and the environment in them.
+    for node in document.findall():
+        node.document = None  # type: ignore[assignment]  # docutils' default, which its setter omits
 
 
 def markdown_html(text: str, *, demote: int = 2) -> str:

@@ -112,9 +112,10 @@ def test_a_page_of_a_large_section_shows_its_neighbours(
         f"a{page:02}", "#", "page",
     )  # fmt: skip
     assert shown.select_one("li.toctree-l1.current > input[checked]")
-    assert shown.find("a", string="All 90")["href"] == "index.html"
-    assert shown.find("a", string="b00") is None
-    assert shown.find("a", string="c02")["href"] == "../c/p02.html"
+    links = {each.get_text(): each["href"] for each in shown.select("a")}
+    assert links["All 90"] == "index.html"
+    assert links["c02"] == "../c/p02.html"
+    assert "b00" not in links
 
 
 def test_every_link_of_every_tree_leads_to_a_page(large: Path) -> None:

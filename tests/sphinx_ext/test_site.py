@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup, Tag
+from bs4.element import PageElement
 
 from tests.roots import Root, copied
 
@@ -28,9 +29,9 @@ def soup(site: Root, page: str) -> Tag:
     return article
 
 
-def text(tag: Tag | None) -> str:
+def text(tag: PageElement | None) -> str:
     """What a reader reads."""
-    assert tag is not None
+    assert isinstance(tag, Tag)
     return " ".join(tag.get_text(" ").split())
 
 
@@ -86,11 +87,15 @@ def test_it_shows_metrics_errors_examples_and_source(site: Root) -> None:
     assert page.select_one("a[href='https://example.com/rules']")
 
 
-def test_methods_are_read_by_autodoc(site: Root) -> None:
-    methods = soup(site, _OPERATOR).select_one("#methods")
-    assert "execute" in text(methods)
-    assert "Lend it." in text(methods)
-    assert soup(site, "reference/hooks/shelf.hooks.ShelfHook").find(id="shelf.hooks.ShelfHook.take")
+def test_methods_show_how_they_are_called_and_what_is_said_of_them(site: Root) -> None:
+    page = soup(site, _OPERATOR)
+    assert text(page.select_one("#methods dt")).startswith("execute ( context: Any ) → str")
+    assert text(page.select_one("#methods dd")) == "Lend it."
+    hook = soup(site, "reference/hooks/shelf.hooks.ShelfHook")
+    assert text(hook.find(id="shelf.hooks.ShelfHook.take")) == "take ( title: str ) → bytes ¶"
+    assert text(hook.select_one("#methods dd")) == (
+        "Take one book down. Parameters : title – Its title. Raises : ShelfClosed – It is night."
+    )
 
 
 def test_a_dags_page_shows_when_who_what_and_a_graph(site: Root) -> None:
