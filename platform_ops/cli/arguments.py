@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property, wraps
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import click
 
@@ -34,22 +35,37 @@ __all__ = [
     "wanted",
 ]
 
+_DAYS_AGO: Final = {"today": 0, "yesterday": 1}
+_AGO: Final = re.compile(r"(?P<count>[0-9]{1,5})(?P<unit>[dh])")
+
 Value = TypeVar("Value")
 Command = TypeVar("Command", bound=Callable[..., Any])  # Any: a click callback of any parameters
 
 
-def parse_time(text: str) -> datetime:
-    """An ISO 8601 date or time; UTC where it names no zone.
+def parse_time(text: str, now: datetime | None = None) -> datetime:
+    """An ISO 8601 date or time, UTC where it names no zone; or ``today``, ``7d`` and their like.
 
+    :param now: What the words count from; the time of the call otherwise.
     :raises click.BadParameter: It is none.
     """
+    moment = (now or datetime.now(UTC)).astimezone(UTC)
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     try:
+        if text in _DAYS_AGO:
+            return midnight - timedelta(days=_DAYS_AGO[text])
+        if hit := _AGO.fullmatch(text):
+            count = int(hit["count"])
+            return (
+                midnight - timedelta(days=count)
+                if hit["unit"] == "d"
+                else moment - timedelta(hours=count)
+            )
         found = datetime.fromisoformat(text)
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise click.BadParameter(
             f"{text!r} is no ISO 8601 date or time; write 2026-01-05, 2026-01-05T06:00 (UTC), "
-            "or 2026-01-05T06:00+02:00"
+            "2026-01-05T06:00+02:00, today, yesterday, 7d (midnight UTC, seven days ago) or 12h"
         ) from None
 
 
@@ -159,13 +175,31 @@ def slot_options(*, revision: bool) -> Callable[[Command], Command]:
 
 
 def range_options() -> Callable[[Command], Command]:
-    """``--since`` and ``--until``, over the times of slots."""
-    return _applied(
-        [
-            _time_option("--since", "Slots from this time on; UTC unless it names a zone."),
-            _time_option("--until", "Slots before this time, which is left out."),
-        ]
-    )
+    """``--since``, ``--until`` and ``--on``, handed to the command as ``since`` and ``until``."""
+    options = [
+        _time_option(
+            "--since", "Slots from this time on: ISO 8601, UTC unless it names a zone; or 7d."
+        ),
+        _time_option("--until", "Slots before this time, which is left out."),
+        _time_option("--on", "Slots of the 24 hours from this time on: --on yesterday."),
+    ]
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def call(
+            *args: Any, on: datetime | None = None, **given: Any
+        ) -> Any:  # Any: as click hands over
+            if on is not None:
+                if given["since"] is not None or given["until"] is not None:
+                    raise click.UsageError(
+                        "--on says it all: give neither --since nor --until with it"
+                    )
+                given |= {"since": on, "until": on + timedelta(days=1)}
+            return command(*args, **given)
+
+        return _applied(options)(cast("Command", call))
+
+    return decorate
 
 
 def wanted(site: Site, what: str, options: SlotOptions) -> Commitment:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from platform_ops.archive import Store, read
 from platform_ops.archive.browse import Held
 from platform_ops.archive.store import locate
-from platform_ops.cli.terminal import count_text, size_text, time_text
-from platform_ops.entity import Manifest, Payload
+from platform_ops.cli.terminal import Column, count_text, size_text, table, time_text
+from platform_ops.entity import Manifest, Payload, Slot
 from platform_ops.errors import ArchiveCorrupt
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.text import Text
     from rich.tree import Tree
 
-__all__ = ["Row", "print_table", "print_tree"]
+__all__ = ["Row", "keys_text", "print_table", "print_tree"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,7 @@ class Row:
     def cells(self) -> tuple[str, ...]:
         """Time, keys, revision, payloads, size, rows, time of the commit."""
         slot, newest = self.held.slot, self.newest
-        named = {"team": slot.team, "part": slot.partition_key, "map": slot.map_key}
-        keys = " ".join(f"{name}={key}" for name, key in named.items() if key is not None)
+        keys = keys_text(slot)
         if newest is None:
             return (time_text(slot.time_utc), keys, "damaged", "", "", "", "")
         return (
@@ -81,8 +80,15 @@ class Row:
         )
 
 
-_HEADINGS = ("TIME (UTC)", "KEYS", "REV", "FILES", "SIZE", "ROWS", "COMMITTED (UTC)")
-_TO_THE_RIGHT = {"REV", "FILES", "SIZE", "ROWS"}
+_COLUMNS: Final = (
+    Column("TIME (UTC)"),
+    Column("KEYS", folds=True),
+    Column("REV", right=True),
+    Column("FILES", right=True),
+    Column("SIZE", right=True),
+    Column("ROWS", right=True),
+    Column("COMMITTED (UTC)"),
+)
 
 
 def print_table(out: Console, rows: Sequence[Row], root: str) -> None:
@@ -90,15 +96,15 @@ def print_table(out: Console, rows: Sequence[Row], root: str) -> None:
     from rich.text import Text
 
     out.print(Text(root, style="dim"), soft_wrap=True)
-    columns = list(zip(_HEADINGS, *(row.cells() for row in rows), strict=True))
-    shown = [index for index, cells in enumerate(columns) if any(cells[1:])]
-    widths = {index: max(map(len, columns[index])) for index in shown}
+    everything = [row.cells() for row in rows]
     for entity, group in groupby(rows, key=lambda row: row.held.slot.entity):
         of_entity = list(group)
         count = count_text(len(of_entity), "slot")
         out.print()
         out.print(Text.assemble((str(entity), "bold"), (f"  {count}", "dim")))
-        out.print(_table(of_entity, shown, widths))
+        cells = [row.cells() for row in of_entity]
+        styles = ["red" if row.fault else "" for row in of_entity]
+        out.print(table(_COLUMNS, cells, styles=styles, like=everything))
         for row in of_entity:
             if row.fault:
                 out.print(Text(row.fault, style="red"), soft_wrap=True)
@@ -106,29 +112,10 @@ def print_table(out: Console, rows: Sequence[Row], root: str) -> None:
         out.print(Text("nothing is archived here", style="yellow"))
 
 
-def _table(
-    rows: Iterable[Row], shown: Sequence[int], widths: dict[int, int]
-) -> Any:  # Any: rich.Table
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for index in shown:
-        heading = _HEADINGS[index]
-        keys = heading == "KEYS"  # the one column of any length: it gives way where the room ends
-        table.add_column(
-            heading,
-            justify="right" if heading in _TO_THE_RIGHT else "left",
-            no_wrap=not keys,
-            overflow="fold",
-            min_width=len(heading) if keys else widths[index],
-            width=None,
-        )
-    for row in rows:
-        cells = row.cells()
-        style = "red" if row.fault else ""
-        table.add_row(*(Text(cells[index], style=style) for index in shown))
-    return table
+def keys_text(slot: Slot) -> str:
+    """Team, partition key and map key of a slot, as far as it has them."""
+    named = {"team": slot.team, "part": slot.partition_key, "map": slot.map_key}
+    return " ".join(f"{name}={key}" for name, key in named.items() if key is not None)
 
 
 @dataclass(slots=True)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
-__all__ = ["console", "count_text", "size_text", "time_text"]
+__all__ = ["Column", "console", "count_text", "counting", "size_text", "table", "time_text"]
 
 _ENDLESS: Final = 10_000
 """Columns of a console that is no terminal: what reads a pipe has no right margin."""
@@ -26,6 +30,72 @@ def console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else _ENDLESS
     return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    :param right: Whether its cells end at one line, as numbers do.
+    :param folds: Whether it gives way where the room ends.
+    """
+
+    heading: str
+    right: bool = False
+    folds: bool = False
+
+
+def table(
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    *,
+    styles: Sequence[str] | None = None,
+    like: Sequence[Sequence[str]] | None = None,
+) -> Table:
+    """A table without lines; columns that are empty throughout are left out.
+
+    :param styles: One for each row.
+    :param like: Rows whose columns it shares, where several tables are to look like one.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    all_rows = rows if like is None else like
+    shown = [index for index in range(len(columns)) if any(row[index] for row in all_rows)]
+    for index in shown:
+        column = columns[index]
+        widest = max(len(column.heading), *(len(row[index]) for row in all_rows))
+        drawn.add_column(
+            column.heading,
+            justify="right" if column.right else "left",
+            no_wrap=not column.folds,
+            overflow="fold",
+            min_width=len(column.heading) if column.folds else widest,
+        )
+    for number, row in enumerate(rows):
+        style = styles[number] if styles else ""
+        drawn.add_row(*(Text(row[index], style=style) for index in shown))
+    return drawn
+
+
+@contextmanager
+def counting(verb: str) -> Iterator[Any]:  # Any: what shows a text, whoever calls it
+    """On a terminal, a sign on standard error that work goes on; gives what tells how far it is."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    err = console(stderr=True)
+    progress = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,
+    )
+    with progress:
+        task = progress.add_task(verb, total=None)
+        yield lambda text: progress.update(task, description=f"{verb} {text}")
 
 
 def size_text(size_bytes: int) -> str:
