@@ -14,6 +14,7 @@ import io
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
+from importlib import import_module
 from typing import Any, BinaryIO, Final, Protocol, cast
 
 from platform_ops.entity import Part, Stored
@@ -172,10 +173,8 @@ def _decoder(codec: str, stored: io.RawIOBase) -> BinaryIO:
 
 def _zstd() -> Any:  # Any: one module under two names
     try:
-        if sys.version_info >= (3, 14):
-            from compression import zstd
-        else:
-            from backports import zstd
+        return import_module(
+            "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
+        )
     except ModuleNotFoundError as err:
         raise ExtraMissing("backports.zstd", "zstd", "codec 'zstd'") from err
-    return zstd
