@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict, Unpack
 
 from platform_ops import settings as _settings
@@ -16,18 +16,20 @@ from platform_ops.archive import browse as _browse
 from platform_ops.archive import content as _content
 from platform_ops.archive import keep as _keep
 from platform_ops.archive import read as _read
+from platform_ops.archive import status as _status
 from platform_ops.archive import store as _store
 from platform_ops.archive import verify as _verify
 from platform_ops.archive.content import Body
 from platform_ops.archive.index import Index, Question
 from platform_ops.archive.keep import LeftAlone, Stray
 from platform_ops.archive.pack import Member
+from platform_ops.archive.status import Status
 from platform_ops.archive.store import Store, use_credentials
 from platform_ops.archive.verify import Fault, Verdict
 from platform_ops.archive.write import Commit, Outcome, Session
 from platform_ops.entity import Entity, Manifest, Reference, RunIdentity, Slot
 from platform_ops.errors import ExtraMissing, NotArchived, UrlError
-from platform_ops.settings import Codec, OnExisting, Settings
+from platform_ops.settings import Codec, EntitySettings, OnExisting, Settings
 from platform_ops.url_scheme import Template
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ __all__ = [
     "Outcome",
     "Question",
     "Session",
+    "Status",
     "Store",
     "Stray",
     "Verdict",
@@ -59,6 +62,7 @@ __all__ = [
     "revisions",
     "root",
     "session",
+    "status",
     "sweep",
     "url",
     "use_credentials",
@@ -273,6 +277,34 @@ def index(settings: Settings | None = None) -> Index:
     """The site's index, which :func:`find` asks; see :class:`Index`."""
     site = _site(settings)
     return Index.at(root(site), site.archive.index)
+
+
+def status(
+    entity: str | Entity,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    *,
+    fresh: bool = True,
+    settings: Settings | None = None,
+) -> Status:
+    """The slots of an entity that were expected in ``[since, until)`` against those that arrived.
+
+    What is expected follows from the entity's ``schedule`` in platform.toml, else from what arrived.
+
+    :param since: The first slot there is, or 30 days ago, whichever is later, where None.
+    :param until: Now, where None.
+    :param fresh: List the store before; else the answer is as of the index's last refresh.
+    """
+    _check_zone("since", since)
+    _check_zone("until", until)
+    site, named, known = _site(settings), Entity.parse(entity), index(settings)
+    templates = _templates(site)
+    for prefix in Question(named).prefixes(templates) if fresh else ():
+        known.refresh(prefix)
+    agreement = site.declared(named) or EntitySettings()
+    return _status.status(
+        known, templates, named, agreement, now=datetime.now(UTC), since=since, until=until
+    )
 
 
 def files(

@@ -75,18 +75,8 @@ def test_find_shows_a_table_for_each_entity(filled: Place, cli: Call) -> None:
     ]
     assert shown[0] == filled.root
     assert shown[2] == "weather.forecast  3 revisions"
-    assert shown[3].split() == [
-        "TIME",
-        "(UTC)",
-        "KEYS",
-        "REV",
-        "DAG",
-        "TASK",
-        "RUN",
-        "SIZE",
-        "COMMITTED",
-        "(UTC)",
-    ]
+    headings = "TIME(UTC)KEYSREVDAGTASKRUNSIZECOMMITTED(UTC)"
+    assert shown[3].replace(" ", "") == headings
     assert shown[5].split()[:7] == [
         "2024-03-05",
         "00:00",
