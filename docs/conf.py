@@ -46,6 +46,12 @@ airflow_catalog = {
     "metrics": "platform_ops.metrics:METRICS",
     "settings": "platform_ops.settings:Settings",
     "errors": "platform_ops.errors",
+    "rules": [
+        "platform_ops.doctor.rules:RULES",
+        "platform_ops.registry.completeness.rules:RULES",
+        "platform_ops.findings.policy:RULES",
+    ],
+    "archiving": ["platform_ops.ingest.operator.ArchivingOperator"],
     "tables": {
         "url-fields": "site_tables:url_fields",
         "url-examples": "site_tables:url_examples",

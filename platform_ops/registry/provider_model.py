@@ -111,6 +111,11 @@ class Addition:
     since: str = ""
     deprecated: str = ""
 
+    @property
+    def key(self) -> str:
+        """What tells it from others of its kind: many functions may serve one hook."""
+        return self.name if self.kind in ("decorator", "macro") else self.target
+
 
 @dataclass(frozen=True, slots=True)
 class Option:

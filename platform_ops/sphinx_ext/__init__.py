@@ -24,14 +24,20 @@ from platform_ops.registry import CatalogConfig
 from platform_ops.registry.build import build
 from platform_ops.registry.model import Catalog
 from platform_ops.sphinx_ext import elements, navigation
+from platform_ops.sphinx_ext.additions import (
+    AdditionIndexDirective,
+    OptionIndexDirective,
+    RuleIndexDirective,
+)
 from platform_ops.sphinx_ext.classes import ClassDirective
 from platform_ops.sphinx_ext.connections import ConnectionIndexDirective
 from platform_ops.sphinx_ext.dags import DagDirective
 from platform_ops.sphinx_ext.domain import AirflowDomain, domain_of
 from platform_ops.sphinx_ext.indices import GraphDirective, IndexDirective
-from platform_ops.sphinx_ext.kinds import CLASS_KINDS
+from platform_ops.sphinx_ext.kinds import ADDITION_KINDS, CLASS_KINDS
 from platform_ops.sphinx_ext.pages import generated_pages
 from platform_ops.sphinx_ext.project import CatalogProject
+from platform_ops.sphinx_ext.providers import ProviderDirective, ProviderIndexDirective
 from platform_ops.sphinx_ext.site import Site
 from platform_ops.sphinx_ext.tables import (
     ErrorsDirective,
@@ -138,12 +144,15 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     for kind in CLASS_KINDS:
         app.add_directive_to_domain("airflow", kind, ClassDirective)
         app.add_directive_to_domain("airflow", f"{kind}-index", IndexDirective)
+    for kind in ADDITION_KINDS:
+        app.add_directive_to_domain("airflow", f"{kind}-index", AdditionIndexDirective)
     for name, directive in _DIRECTIVES.items():
         app.add_directive_to_domain("airflow", name, directive)
     app.connect("builder-inited", _load_catalog)
     app.connect("env-get-outdated", _stale)
     app.connect("missing-reference", _missing_reference, priority=900)
     app.add_css_file("airflow.css")
+    app.add_js_file("facets.js", loading_method="defer")
     return {
         "version": _VERSION,
         "env_version": 1,
@@ -156,6 +165,10 @@ _DIRECTIVES: dict[str, Any] = {  # Any: docutils' type for directives is generic
     "dag": DagDirective,
     "dag-index": IndexDirective,
     "connection-index": ConnectionIndexDirective,
+    "option-index": OptionIndexDirective,
+    "provider": ProviderDirective,
+    "provider-index": ProviderIndexDirective,
+    "rule-index": RuleIndexDirective,
     "metrics": MetricsDirective,
     "settings": SettingsDirective,
     "errors": ErrorsDirective,

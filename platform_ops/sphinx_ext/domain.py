@@ -12,6 +12,7 @@ from sphinx.roles import XRefRole
 from sphinx.util import logging
 from sphinx.util.nodes import make_refnode
 
+from platform_ops.registry.classify import TASKS
 from platform_ops.sphinx_ext.kinds import CLASS_KINDS, KINDS
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ _PYTHON_KINDS = frozenset({*CLASS_KINDS, "error"})
 def _fits(role: str, kind: str) -> bool:
     if role == "any":
         return kind in CLASS_KINDS
-    return role == kind or (role == "operator" and kind == "sensor")
+    return role == kind or (role == "operator" and kind in TASKS)
 
 
 def domain_of(env: BuildEnvironment) -> AirflowDomain:

@@ -12,7 +12,19 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.writers.html5 import HTML5Translator
 
-__all__ = ["badge", "code", "folded", "link", "paragraph", "register", "table", "term", "xref"]
+__all__ = [
+    "badge",
+    "code",
+    "facts",
+    "folded",
+    "link",
+    "paragraph",
+    "register",
+    "table",
+    "term",
+    "to_page",
+    "xref",
+]
 
 Cell = Sequence[nodes.Node] | str
 
@@ -90,6 +102,28 @@ def paragraph(*parts: nodes.Node | str, classes: Sequence[str] = ()) -> nodes.pa
     """A paragraph of nodes and bare text."""
     children = [nodes.Text(part) if isinstance(part, str) else part for part in parts]
     return nodes.paragraph("", "", *children, classes=list(classes))
+
+
+def facts(rows: Iterable[tuple[str, Sequence[nodes.Node | str]]]) -> nodes.field_list:
+    """A few short facts, each with its name beside it."""
+    fields = [
+        nodes.field("", nodes.field_name("", name), nodes.field_body("", paragraph(*parts)))
+        for name, parts in rows
+    ]
+    return nodes.field_list("", *fields, classes=["airflow-facts"])
+
+
+def to_page(docname: str, text: str) -> addnodes.pending_xref:
+    """A link to a page as a whole, in as few bytes as there can be: lists hold hundreds of them."""
+    return addnodes.pending_xref(
+        "",
+        nodes.inline("", text),
+        refdomain="std",
+        reftype="doc",
+        reftarget=f"/{docname}",
+        refexplicit=True,
+        refwarn=True,
+    )
 
 
 def code(text: str) -> nodes.literal:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
 
+from platform_ops.registry.classify import TASKS
 from platform_ops.registry.docstrings import first_sentence, plain
 from platform_ops.registry.model import ClassEntry, Dag
 from platform_ops.sphinx_ext.directives import CatalogDirective
 from platform_ops.sphinx_ext.drawing import Card, draw
-from platform_ops.sphinx_ext.elements import Cell, badge, paragraph, table, xref
+from platform_ops.sphinx_ext.elements import Cell, badge, paragraph, table, to_page, xref
+
+if TYPE_CHECKING:
+    from platform_ops.sphinx_ext.site import Site
 
 __all__ = ["GraphDirective", "IndexDirective"]
 
@@ -22,7 +27,7 @@ _BOX = re.compile(r"(?P<name>[^:]+?)\s*:\s*(?P<title>[^|]+?)(?:\s*\|\s*(?P<note>
 
 
 class IndexDirective(CatalogDirective):
-    """``airflow:operator-index`` and its like: one row for each object, and its page below."""
+    """``airflow:operator-index`` and its like: one line for each object, and its page below."""
 
     @property
     def kind(self) -> str:
@@ -30,7 +35,7 @@ class IndexDirective(CatalogDirective):
         return self.name.rpartition(":")[2].removesuffix("-index")
 
     def run(self) -> list[nodes.Node]:
-        """A table, and the pages in the navigation."""
+        """The list, and the pages in the navigation."""
         self.domain.note_use(f"index:{self.kind}")
         members = self.site.members(self.kind)
         if not members:
@@ -39,20 +44,49 @@ class IndexDirective(CatalogDirective):
         if self.kind == "dag":
             rows = [_dag_row(each) for each in members if isinstance(each, Dag)]
             return [table(("DAG", "What it does", "Runs"), rows), tree]
-        rows = [_class_row(each) for each in members if isinstance(each, ClassEntry)]
-        return [table(("Class", "What it does"), rows), tree]
+        return [*self._groups([each for each in members if isinstance(each, ClassEntry)]), tree]
+
+    def _groups(self, entries: Sequence[ClassEntry]) -> Iterator[nodes.Node]:
+        """By package and system, where there are several; the filter works on what stands here."""
+        groups: dict[str, list[ClassEntry]] = defaultdict(list)
+        for each in entries:
+            groups[self._group(each)].append(each)
+        if len(groups) == 1:
+            yield _listing(self.site, entries)
+            return
+        for title in sorted(groups, key=lambda name: (not name, name.lower())):
+            yield self.section(title or "Others", _listing(self.site, groups[title]))
+
+    def _group(self, entry: ClassEntry) -> str:
+        package = self.site.packages.get(entry.package)
+        named = package.title or package.name if package else entry.package
+        several = len(self.site.packages) > 1
+        return " · ".join(filter(None, (named if several else "", entry.system)))
 
 
 def _dag_row(dag: Dag) -> Sequence[Cell]:
     return [xref("dag", dag.dag_id)], plain(dag.summary), dag.schedule_words
 
 
-def _class_row(entry: ClassEntry) -> Sequence[Cell]:
-    name: list[nodes.Node] = [xref(entry.kind, entry.public, entry.short)]
+def _listing(site: Site, entries: Iterable[ClassEntry]) -> nodes.bullet_list:
+    """One line for each class; a list, since a table of hundreds weighs three times as much."""
+    items = []
+    for each in entries:
+        name: list[nodes.Node | str] = [to_page(site.docname(each), each.short)]
+        for mark in _marks(each):
+            name += [" ", badge(mark, mark)]
+        about = paragraph(plain(first_sentence(each.summary)))
+        items.append(nodes.list_item("", paragraph(*name), about))
+    return nodes.bullet_list("", *items, classes=["airflow-index"])
+
+
+def _marks(entry: ClassEntry) -> Iterator[str]:
+    if entry.archiving:
+        yield "archiving"
+    if entry.deferrable and entry.kind in TASKS:
+        yield "deferrable"
     if entry.deprecated:
-        name += [nodes.Text(" "), badge("deprecated", "deprecated")]
-    module = paragraph(entry.public.rpartition(".")[0], classes=["airflow-module"])
-    return [*name, module], plain(first_sentence(entry.summary))
+        yield "deprecated"
 
 
 class GraphDirective(CatalogDirective):

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from platform_ops.registry.model import ClassEntry, Dag
-from platform_ops.sphinx_ext.kinds import CLASS_KINDS, KINDS
-from platform_ops.sphinx_ext.site import Site
+from platform_ops.registry.model import ClassEntry, Dag, Package
+from platform_ops.sphinx_ext.kinds import KINDS
+from platform_ops.sphinx_ext.site import Paged, Site
 
 __all__ = ["generated_pages"]
-
-_TABLES = {"metric": "metrics", "setting": "settings", "error": "errors"}
 
 
 def generated_pages(site: Site) -> Iterator[tuple[str, str]]:
@@ -24,9 +22,16 @@ def generated_pages(site: Site) -> Iterator[tuple[str, str]]:
         yield f"{site.prefix}/index", _root_page(shown)
 
 
-def _object_page(site: Site, entry: ClassEntry | Dag) -> str:
+def _object_page(site: Site, entry: Paged) -> str:
     if isinstance(entry, Dag):
         title, kind, name, key = entry.display_name, "dag", entry.dag_id, f"dag:{entry.dag_id}"
+    elif isinstance(entry, Package):
+        title, kind, name, key = (
+            entry.title or entry.name,
+            "provider",
+            entry.name,
+            f"provider:{entry.name}",
+        )
     else:
         title, kind, name, key = entry.short, entry.kind, entry.name, f"class:{entry.name}"
     # Bases are read by way of what inherits from them; no list of this site names them.
@@ -40,8 +45,7 @@ def _object_page(site: Site, entry: ClassEntry | Dag) -> str:
 
 def _index_page(kind: str) -> str:
     row = KINDS[kind]
-    directive = f"{kind}-index" if kind in (*CLASS_KINDS, "dag", "connection") else _TABLES[kind]
-    return f"{_heading(row.title)}\n{row.lead}\n\n.. airflow:{directive}::\n"
+    return f"{_heading(row.title)}\n{row.lead}\n\n.. airflow:{row.index_directive}::\n"
 
 
 def _root_page(kinds: list[str]) -> str:

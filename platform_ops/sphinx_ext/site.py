@@ -15,15 +15,19 @@ from platform_ops.registry.model import (
     Dag,
     ErrorEntry,
     Metric,
+    Package,
     Parameter,
     Source,
 )
-from platform_ops.sphinx_ext.kinds import CLASS_KINDS, KINDS
+from platform_ops.sphinx_ext.kinds import ADDITION_KINDS, CLASS_KINDS, KINDS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Site"]
+__all__ = ["Paged", "Site"]
+
+Paged = ClassEntry | Dag | Package
+"""What has a page of its own."""
 
 _EMITTERS = ("operator", "sensor", "hook")
 
@@ -86,20 +90,29 @@ class Site:
             )
         return found[0]
 
-    def docname(self, entry: ClassEntry | Dag) -> str:
+    @cached_property
+    def packages(self) -> Mapping[str, Package]:
+        """Every package by its import name."""
+        return {each.name: each for each in self.catalog.packages}
+
+    def docname(self, entry: Paged) -> str:
         """The page of an object."""
         if isinstance(entry, Dag):
             return f"{self.prefix}/{KINDS['dag'].plural}/{entry.dag_id}"
+        if isinstance(entry, Package):
+            return f"{self.prefix}/{KINDS['provider'].plural}/{entry.name}"
         return f"{self.prefix}/{KINDS[entry.kind].plural}/{entry.public}"
 
     def index_docname(self, kind: str) -> str:
         """The page that lists a kind."""
         return f"{self.prefix}/{KINDS[kind].plural}"
 
-    def members(self, kind: str) -> tuple[ClassEntry | Dag, ...]:
+    def members(self, kind: str) -> tuple[Paged, ...]:
         """The objects of a kind that have pages."""
         if kind == "dag":
             return self.catalog.dags
+        if kind == "provider":
+            return self.catalog.packages
         return self.catalog.of_kind(kind) if kind in CLASS_KINDS else ()
 
     def has(self, kind: str) -> bool:
@@ -110,13 +123,20 @@ class Site:
             "metric": catalog.metrics,
             "setting": catalog.settings,
             "error": catalog.errors,
+            "option": catalog.options,
+            "rule": catalog.rules,
+            **{
+                name: [each for each in catalog.additions if each.kind == name]
+                for name in ADDITION_KINDS
+            },
         }
         return bool(rows[kind] if kind in rows else self.members(kind))
 
-    def paged(self) -> Iterator[ClassEntry | Dag]:
+    def paged(self) -> Iterator[Paged]:
         """Everything with a page of its own; the bases of others too, so that they can link there."""
         yield from self.catalog.classes
         yield from self.catalog.dags
+        yield from self.catalog.packages
 
     def source_link(self, package: str, source: Source) -> str:
         """Where the source can be read; empty where the site names no place."""
@@ -200,10 +220,31 @@ class Site:
         if part == "dag":
             return repr(self.dags.get(name))
         if part == "index":
-            return repr([(self.docname(each), each.summary) for each in self.members(name)])
+            members = self.members(name)
+            return repr([(self.docname(each), self._listed(each)) for each in members])
+        if part == "provider":
+            mine = [each for each in self.catalog.classes if each.package == name]
+            return repr(
+                (
+                    self.packages.get(name),
+                    [each.public for each in mine],
+                    self.catalog.additions,
+                    self.catalog.connections,
+                    self.catalog.options,
+                )
+            )
         if part == "table":
             return repr([each for each in self.catalog.tables if each.name == name])
         return repr(getattr(self.catalog, part))
+
+    def _listed(self, entry: Paged) -> object:
+        """What an index says of an object."""
+        if isinstance(entry, Package):
+            return entry.title, entry.description, entry.version
+        if isinstance(entry, Dag):
+            return entry.summary, entry.schedule_words
+        marks = (entry.deferrable, entry.archiving, entry.deprecated, entry.static)
+        return entry.summary, entry.system, entry.package, marks
 
     def _around(self, entry: ClassEntry) -> Iterable[object]:
         """What a class's page shows besides the class."""

@@ -1,0 +1,127 @@
+"""The page of a package: what it is, how to install it, and all that it brings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+
+from platform_ops.registry.model import Package
+from platform_ops.sphinx_ext.directives import CatalogDirective
+from platform_ops.sphinx_ext.elements import code, facts, link, paragraph, table, to_page, xref
+from platform_ops.sphinx_ext.kinds import ADDITION_KINDS, CLASS_KINDS, KINDS
+
+__all__ = ["ProviderDirective", "ProviderIndexDirective"]
+
+
+class ProviderDirective(CatalogDirective):
+    """``airflow:provider``: one package."""
+
+    required_arguments = 1
+    option_spec: ClassVar[dict[str, Any]] = {"page": directives.flag}  # Any: docutils' own type
+
+    def run(self) -> list[nodes.Node]:
+        """Build the nodes from the catalogue's row."""
+        name = self.arguments[0]
+        package = self.site.packages.get(name)
+        if package is None:
+            known = ", ".join(self.site.packages) or "none"
+            raise self.error(f"package {name!r} is not in the catalogue (known: {known})")
+        self.domain.note_use(f"provider:{name}")
+        anchor = f"provider-{name}"
+        title = package.title or name
+        self.domain.note_object(
+            "provider", name, anchor, title, aliases=filter(None, (package.distribution,))
+        )
+        head: list[nodes.Node] = [self.anchor(anchor)]
+        about = self.prose.line(package.description, f"provider {name}", quiet=True)
+        head.append(paragraph(*about, classes=["airflow-summary"]))
+        if package.distribution:
+            install = f"pip install {package.distribution}"
+            head.append(self.highlighted(install, "bash", "airflow-import"))
+        head.append(facts(_facts(package)))
+        return [*head, *self._contents(package), *self._schemes(package), *self._needs(package)]
+
+    def _contents(self, package: Package) -> Iterator[nodes.Node]:
+        catalog, name = self.site.catalog, package.name
+        for kind in CLASS_KINDS:
+            found = [each for each in catalog.of_kind(kind) if each.package == name]
+            if found:
+                links = [to_page(self.site.docname(each), each.short) for each in found]
+                yield self.section(KINDS[kind].title, _listed(links))
+        for kind in ADDITION_KINDS:
+            rows = [each for each in catalog.additions if (each.kind, each.package) == (kind, name)]
+            links = [xref(kind, row.key, row.name) for row in rows]
+            if links:
+                yield self.section(KINDS[kind].title, _listed(links))
+        types = [each for each in catalog.connections if each.package == name]
+        if types:
+            links = [xref("connection", each.conn_type) for each in types]
+            yield self.section("Connection types", _listed(links))
+        options = [each for each in catalog.options if each.package == name]
+        if options:
+            links = [xref("option", f"{each.section}.{each.name}") for each in options]
+            yield self.section("Airflow options", _listed(links))
+
+    def _schemes(self, package: Package) -> Iterator[nodes.Node]:
+        if not package.uri_schemes:
+            return
+        rows = []
+        for each in package.uri_schemes:
+            served = {
+                "ObjectStoragePath": each.filesystem,
+                "assets": each.asset_handler or each.asset_factory,
+                "lineage": each.lineage_converter,
+                "logs": each.remote_logging,
+            }
+            uses = ", ".join(use for use, target in served.items() if target)
+            rows.append(([code(f"{each.scheme}://")], uses or "its name is known"))
+        yield self.section("URIs", table(("Scheme", "Serves"), rows))
+
+    def _needs(self, package: Package) -> Iterator[nodes.Node]:
+        if not package.dependencies and not package.extras:
+            return
+        rows = [("", [code(each)]) for each in package.dependencies]
+        rows += [(f"with [{extra}]", [code(", ".join(wanted))]) for extra, wanted in package.extras]
+        yield self.section("Requirements", table(("When", "Requirement"), rows))
+
+
+def _facts(package: Package) -> Iterator[tuple[str, list[nodes.Node | str]]]:
+    yield "Import name", [code(package.name)]
+    if package.version:
+        yield "Version", [package.version]
+    if package.python:
+        yield "Python", [code(package.python)]
+    if package.integrations:
+        shown: list[nodes.Node | str] = []
+        for each in package.integrations:
+            shown += [", "] if shown else []
+            shown.append(link(each.name, each.url) if each.url else each.name)
+        yield "Systems", shown
+
+
+def _listed(links: Sequence[nodes.Node]) -> nodes.bullet_list:
+    items = [nodes.list_item("", paragraph(each)) for each in links]
+    return nodes.bullet_list("", *items, classes=["airflow-names"])
+
+
+class ProviderIndexDirective(CatalogDirective):
+    """``airflow:provider-index``: every package, with how much it brings."""
+
+    def run(self) -> list[nodes.Node]:
+        """One row for each package, and the pages in the navigation."""
+        self.domain.note_use("packages")
+        rows = []
+        for package in self.site.catalog.packages:
+            count = len(
+                [each for each in self.site.catalog.classes if each.package == package.name]
+            )
+            name = [xref("provider", package.name, package.title or package.name, literal=False)]
+            rows.append((name, package.description, package.version, str(count)))
+        shown = table(("Package", "What it is", "Version", "Classes"), rows)
+        return [
+            shown,
+            self.toctree([self.site.docname(each) for each in self.site.catalog.packages]),
+        ]
