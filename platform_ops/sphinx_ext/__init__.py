@@ -23,12 +23,16 @@ from platform_ops.errors import ConfigError
 from platform_ops.registry import CatalogConfig
 from platform_ops.registry.build import build
 from platform_ops.registry.model import Catalog
+<<<<<<< Updated upstream
 from platform_ops.sphinx_ext import elements, navigation
 from platform_ops.sphinx_ext.additions import (
     AdditionIndexDirective,
     OptionIndexDirective,
     RuleIndexDirective,
 )
+=======
+from platform_ops.sphinx_ext import elements, machines, navigation, search
+>>>>>>> Stashed changes
 from platform_ops.sphinx_ext.classes import ClassDirective
 from platform_ops.sphinx_ext.connections import ConnectionIndexDirective
 from platform_ops.sphinx_ext.dags import DagDirective
@@ -141,6 +145,8 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     elements.register(app)
     navigation.connect(app)
     app.add_domain(AirflowDomain)
+    machines.connect(app)
+    search.connect(app)
     for kind in CLASS_KINDS:
         app.add_directive_to_domain("airflow", kind, ClassDirective)
         app.add_directive_to_domain("airflow", f"{kind}-index", IndexDirective)
