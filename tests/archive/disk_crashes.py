@@ -12,13 +12,13 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from platform_ops import archive
 from platform_ops.archive import Outcome
 from platform_ops.entity import Manifest, RunIdentity
 from platform_ops.errors import ArchiveError, PlatformError
-from platform_ops.settings import ArchiveSettings, Settings
+from platform_ops.settings import Settings
 from tests.archive.samples import commit, faults, part, run, slot
 from tests.fakes.operating_system import Moment, Names, OperatingSystem
 
@@ -31,6 +31,15 @@ RETRIES: Final[dict[str, tuple[RunIdentity, tuple[bytes, bytes]]]] = {
 }
 
 
+How = Literal["alone", "packed", "gzip"]
+HOW: Final[dict[How, dict[str, object]]] = {
+    "alone": {},
+    "packed": {"pack": True, "codec": "gzip"},
+    "gzip": {"codec": "gzip"},
+}
+"""What the entity's settings say of how its bodies are stored."""
+
+
 @dataclass(frozen=True)
 class Report:
     """How many schedules ran, and each that broke a promise."""
@@ -39,20 +48,20 @@ class Report:
     violations: list[str]
 
 
-def kills(folder: Path, moment: Moment, *, over: bool) -> Report:
+def kills(folder: Path, moment: Moment, how: How, *, over: bool) -> Report:
     """SIGKILL at each call in turn; then each kind of retry.
 
     After a call the disk is as before the next one: there, one kind of retry is enough.
 
-    :param over: The slot holds another run's revision, with one of the two payloads.
+    :param over: The slot holds another run's revision, with one of the two bodies.
     """
     violations, schedules = [], 0
-    steps = _steps(folder, over)
+    steps = _steps(folder, how, over)
     for name, (identity, bodies) in list(RETRIES.items())[-1 if moment == "after" else 0 :]:
         for step, call in enumerate(steps, start=1):
             if moment == "torn" and call != "write":
                 continue
-            site = _site(folder, f"{name} {step}", over)
+            site = _site(folder, f"{name} {step}", how, over)
             names = _killed(site, step, moment)
             found = [*_half_visible(site, over), *_after_retry(site, over, identity, bodies, names)]
             violations += [f"kill {moment} call {step} ({call}), {name}: {each}" for each in found]
@@ -60,12 +69,12 @@ def kills(folder: Path, moment: Moment, *, over: bool) -> Report:
     return Report(schedules, violations)
 
 
-def errors(folder: Path, moment: Moment, code: int, *, over: bool) -> Report:
+def errors(folder: Path, moment: Moment, how: How, code: int, *, over: bool) -> Report:
     """The same with an error of the operating system in place of the kill."""
     violations = []
-    steps = _steps(folder, over)
+    steps = _steps(folder, how, over)
     for step, call in enumerate(steps, start=1):
-        site = _site(folder, str(step), over)
+        site = _site(folder, str(step), how, over)
         system = OperatingSystem(at=step, moment=moment, error=code)
         found = [
             *_tried(site, system),
@@ -78,34 +87,39 @@ def errors(folder: Path, moment: Moment, code: int, *, over: bool) -> Report:
     return Report(len(steps), violations)
 
 
-def narrow_writes(folder: Path) -> list[str]:
+def narrow_writes(folder: Path, how: How) -> list[str]:
     """Every write takes a single byte, as near a full disk."""
-    site = _site(folder, "narrow", over=False)
+    site = _site(folder, "narrow", how, over=False)
     found = _tried(site, OperatingSystem(narrow=True))
     return [*found, *([] if _bodies(site) == [BODIES] else ["a short write changed the bytes"])]
 
 
-def _steps(folder: Path, over: bool) -> list[str]:
+def _steps(folder: Path, how: How, over: bool) -> list[str]:
     """The calls of a commit that nothing disturbs."""
     system = OperatingSystem()
-    _commit(_site(folder, "undisturbed", over), run(), BODIES, system)
+    _commit(_site(folder, "undisturbed", how, over), run(), BODIES, system)
     return system.steps
 
 
-def _site(folder: Path, name: str, over: bool) -> Settings:
+def _site(folder: Path, name: str, how: How, over: bool) -> Settings:
     root = folder / name
     if over:
         base = folder / "base"
         if not base.exists():
             parts = [part(b"before", "a"), part(BODIES[1], "b")]
-            commit(_settings(base), *parts, by=run("another"))
+            commit(_settings(base, how), *parts, by=run("another"))
         shutil.copytree(base, root)
     archive.store.at.cache_clear()  # what one process knows of folders, the next does not
-    return _settings(root)
+    return _settings(root, how)
 
 
-def _settings(root: Path) -> Settings:
-    return Settings(archive=ArchiveSettings(root=f"file://{root}"))
+def _settings(root: Path, how: How) -> Settings:
+    return Settings.model_validate(
+        {
+            "archive": {"root": f"file://{root}"},
+            "sources": {"weather": {"entities": {"forecast": HOW[how]}}},
+        }
+    )
 
 
 def _commit(
@@ -179,7 +193,8 @@ def _unsafe(path: Path, names: Names) -> Iterator[str]:
     if "/meta/" in str(path):
         payloads = Manifest.from_json(path.read_bytes(), str(path)).payloads
         root = Path(str(path).partition("/meta/")[0])
-        lost = [each for payload in payloads for each in names.lost(root / payload.key)]
+        blobs = [blob for payload in payloads for blob in payload.blobs]
+        lost = [each for blob in blobs for each in names.lost(root / blob.key)]
         yield from (f"manifest before its payload: {each}" for each in lost)
         if path in names.unsynced:
             yield f"manifest before its content: {path}"
@@ -190,9 +205,8 @@ def _path(url: str) -> Path:
 
 
 def _bodies(site: Settings) -> list[tuple[bytes, ...]]:
-    store = archive.root(site)
     revisions = list(archive.revisions(slot(), site))[::-1]
-    return [tuple(store.read(each.key) for each in found.payloads) for found in revisions]
+    return [tuple(body.read() for body in archive.bodies(found, site)) for found in revisions]
 
 
 def _tried(site: Settings, system: OperatingSystem) -> list[str]:

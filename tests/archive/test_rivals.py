@@ -69,6 +69,8 @@ def _write(
         with session:
             if session.commit is None:
                 session.write(part(iter([body[:3], body[3:]])))
+                if session.pack:
+                    session.write(part(b"of all", "page-0002.json"))
     except ArchiveConflict as err:
         return Ended(writer, "conflict", 0, str(err))
     assert session.commit is not None
@@ -103,6 +105,25 @@ def test_revise_keeps_every_writers_bytes_once(place: Place, writers: ProcessPoo
         assert {each.outcome for each in ended} == {"created"}
         by_revision = sorted(ended, key=lambda each: each.revision)
         assert held(settings, day) == [(f"run-{e.writer}", bodies[e.writer]) for e in by_revision]
+    assert faults(settings) == []
+
+
+def test_packs_of_rivals_are_whole_each_with_its_own_list(
+    place: Place, writers: ProcessPoolExecutor
+) -> None:
+    settings = Settings.model_validate(
+        {
+            "archive": {"root": place.root},
+            "sources": {"weather": {"entities": {"forecast": {"pack": True}}}},
+        }
+    )
+    bodies = [b"body %d" % (number // 2) for number in range(WRITERS)]
+    for day in range(3):
+        ended = race(writers, settings, bodies, day)
+        wrote = {f"run-{each.writer}": bodies[each.writer] for each in ended}
+        for found in archive.revisions(slot(day), settings):
+            held = [body.read() for body in archive.bodies(found, settings)]
+            assert held == [wrote[found.run.run_id], b"of all"]
     assert faults(settings) == []
 
 

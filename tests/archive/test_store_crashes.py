@@ -56,10 +56,17 @@ def bucket(server: ObjectServer, proxy: FaultyProxy, monkeypatch: pytest.MonkeyP
     return f"{server.scheme}://{server.new_bucket()}"
 
 
-def new_site(bucket: str, over: bool = False, on_existing: OnExisting = "revise") -> Settings:
+def new_site(
+    bucket: str, over: bool = False, on_existing: OnExisting = "revise", pack: bool = False
+) -> Settings:
     """An archive of its own; ``over``: the slot holds another run's revision, one part the same."""
     root = f"{bucket}/{next(_numbers)}"
-    site = Settings(archive=ArchiveSettings(root=root, on_existing=on_existing))
+    site = Settings.model_validate(
+        {
+            "archive": {"root": root, "on_existing": on_existing},
+            "sources": {"weather": {"entities": {"forecast": {"pack": pack}}}},
+        }
+    )
     if over:
         commit(site, part(b"before", "0"), part(b"second page", "1"), by=run("another"))
     return site
@@ -72,9 +79,8 @@ def attempt(site: Settings, bodies: Bodies, try_number: int = 1) -> Outcome:
 
 def held(site: Settings, over: bool) -> list[Bodies]:
     """The payloads of the run's own revisions, oldest first."""
-    root = archive.root(site)
     found = list(archive.revisions(slot(), site))[::-1][int(over) :]
-    return [tuple(root.read(each.key) for each in one.payloads) for one in found]
+    return [tuple(body.read() for body in archive.bodies(one, site)) for one in found]
 
 
 def requests(proxy: FaultyProxy, site: Settings, bodies: Bodies) -> list[str]:
@@ -97,20 +103,30 @@ def check_retries(site: Settings, over: bool, bodies: Bodies, others: Bodies) ->
 
 
 def on_each_path(all_faults: list[Fault], of_multipart: list[Fault]) -> pytest.MarkDecorator:
-    """Two small parts, the same over another run's revision, and a body of several uploads."""
-    small = [pytest.param(each, SMALL, False, id=f"{each}-small") for each in all_faults]
-    over = [pytest.param(each, SMALL, True, id=f"{each}-over-another") for each in all_faults]
-    big = [pytest.param(each, BIG, False, id=f"{each}-multipart") for each in of_multipart]
-    return pytest.mark.parametrize(("fault", "bodies", "over"), [*small, *over, *big])
+    """Two small parts, the same over another run's revision, packed, and a body of several uploads."""
+    small = [pytest.param(each, SMALL, False, False, id=f"{each}-small") for each in all_faults]
+    over = [
+        pytest.param(each, SMALL, True, False, id=f"{each}-over-another") for each in all_faults
+    ]
+    packed = [pytest.param(each, SMALL, True, True, id=f"{each}-packed") for each in of_multipart]
+    big = [pytest.param(each, BIG, False, False, id=f"{each}-multipart") for each in of_multipart]
+    return pytest.mark.parametrize(
+        ("fault", "bodies", "over", "pack"), [*small, *over, *packed, *big]
+    )
 
 
 @on_each_path([*ANSWERS, *BREAKS], ["500", "404", "409", "lost"])
 def test_one_fault_at_any_request_leaves_all_or_nothing(
-    bucket: str, proxy: FaultyProxy, fault: Fault, bodies: tuple[Bodies, Bodies], over: bool
+    bucket: str,
+    proxy: FaultyProxy,
+    fault: Fault,
+    bodies: tuple[Bodies, Bodies],
+    over: bool,
+    pack: bool,
 ) -> None:
-    lines = requests(proxy, new_site(bucket, over), bodies[0])
+    lines = requests(proxy, new_site(bucket, over, pack=pack), bodies[0])
     for step, line in enumerate(lines, start=1):
-        site = new_site(bucket, over)
+        site = new_site(bucket, over, pack=pack)
         proxy.arm(fault, step)
         # What a person must mend is not worth a retry; all else is.
         expected = ArchiveUnwritable if fault == "403" else ArchiveUnavailable
@@ -122,11 +138,16 @@ def test_one_fault_at_any_request_leaves_all_or_nothing(
 
 @on_each_path(KILLS, KILLS)
 def test_a_kill_at_any_request_leaves_all_or_nothing(
-    bucket: str, proxy: FaultyProxy, fault: Fault, bodies: tuple[Bodies, Bodies], over: bool
+    bucket: str,
+    proxy: FaultyProxy,
+    fault: Fault,
+    bodies: tuple[Bodies, Bodies],
+    over: bool,
+    pack: bool,
 ) -> None:
-    lines = requests(proxy, new_site(bucket, over), bodies[0])
+    lines = requests(proxy, new_site(bucket, over, pack=pack), bodies[0])
     for step in range(1, len(lines) + 1):
-        site = new_site(bucket, over)
+        site = new_site(bucket, over, pack=pack)
         proxy.arm(fault, step)
         assert exit_code_of(proxy, site, bodies[0]) == -signal.SIGKILL
         proxy.arm(None, 0)
