@@ -304,6 +304,8 @@ class Manifest:
     :param token: Distinguishes writers; part of the payload folder's name.
     :param template: The URL template in force at the commit.
     :param sha256: :func:`content_digest` of the payloads.
+    :param redacted: How many values each field path of the site took out of the bodies.
+    :param encryption: What the store was told to encrypt by, such as ``aws:kms`` and a key's name.
     """
 
     slot: Slot
@@ -316,7 +318,8 @@ class Manifest:
     started_at_utc: datetime
     committed_at_utc: datetime
     previous_sha256: str | None = None
-    redacted: tuple[str, ...] = ()
+    redacted: Mapping[str, int] = field(default_factory=dict)
+    encryption: str | None = None
     retention_days: int | None = None
     hold: bool = False
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -175,7 +175,7 @@ WRONG = {
         '[archive]\n\nroot = "s3://b"\nrooot = "x"\n',
         (
             "{path}:4: archive.rooot: unknown field; right here are: root, template, connection, "
-            "undeclared, on_existing, index"
+            "encryption, kms_key, undeclared, on_existing, index"
         ),
     ),
     "unknown table": (
@@ -193,7 +193,7 @@ WRONG = {
         "[sources.weather.entities.forecast]\nretention = 3\n",
         (
             "{path}:2: sources.weather.entities.forecast.retention: unknown field; right here are: "
-            "description, owner, sensitivity, retention_days, on_existing, codec, pack, mode, "
+            "description, owner, sensitivity, retention_days, on_existing, codec, pack, redact, mode, "
             "schedule, timezone, grace_minutes"
         ),
     ),
@@ -338,6 +338,7 @@ def test_a_variable_that_overrides_nothing_is_told(
     assert str(caught.value) == (
         f"${name}: overrides no setting; the environment may set PLATFORM_OPS__ARCHIVE__ROOT, "
         "PLATFORM_OPS__ARCHIVE__TEMPLATE, PLATFORM_OPS__ARCHIVE__CONNECTION, "
+        "PLATFORM_OPS__ARCHIVE__ENCRYPTION, PLATFORM_OPS__ARCHIVE__KMS_KEY, "
         "PLATFORM_OPS__ARCHIVE__UNDECLARED, PLATFORM_OPS__ARCHIVE__ON_EXISTING, "
         "PLATFORM_OPS__ARCHIVE__INDEX"
     )

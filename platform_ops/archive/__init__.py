@@ -91,7 +91,7 @@ What = Ref | Manifest | Slot
 def root(settings: Settings | None = None) -> Store:
     """The store that holds the site's archive."""
     archive = _site(settings).archive
-    return _store.at(archive.root, archive.connection)
+    return _store.at(archive.root, archive.connection, archive.encryption, archive.kms_key)
 
 
 def url(entity: str | Entity, slot: Slot, settings: Settings | None = None) -> str:
@@ -131,6 +131,8 @@ def session(
         policy=on_existing or site.on_existing(slot.entity),
         codec=codec or agreement.codec,
         pack=agreement.pack if pack is None else pack,
+        redact=agreement.redact,
+        encryption=site.archive.encrypted_by,
         retention_days=agreement.retention_days,
         versions=versions or {},
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Client = AzureStore | GCSStore | S3Store
 
-__all__ = ["SERVICES", "Service", "client", "service_of"]
+__all__ = ["SERVICES", "Service", "client", "encrypted", "service_of"]
 
 _ATTEMPTS: Final = "PLATFORM_OPS_STORE_ATTEMPTS"
 
@@ -124,6 +124,12 @@ def client(root: str, options: Mapping[str, str]) -> Client:
             f"{root}: the client of {service.name} cannot be made ({type(err).__name__}); check the "
             f"credentials of archive.connection (options from it: {given}) and in the environment"
         ) from None
+
+
+def encrypted(encryption: str | None, kms_key: str | None) -> Mapping[str, str]:
+    """The client's options for encryption by S3, at rest."""
+    options = {"server_side_encryption": encryption, "sse_kms_key_id": kms_key}
+    return {name: value for name, value in options.items() if value}
 
 
 def _require(service: Service, root: str, options: Mapping[str, str]) -> None:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from time import sleep
 from typing import Final, Protocol
 
-from platform_ops.archive.services import SERVICES
+from platform_ops.archive.services import SERVICES, encrypted
 from platform_ops.errors import ArchiveUnavailable, ConfigError, NotArchived
 
 __all__ = ["Credentials", "Entry", "Level", "Store", "at", "locate", "put_once", "use_credentials"]
@@ -147,10 +147,16 @@ def put_once(store: Store, key: str, data: bytes) -> bool:
 
 
 @lru_cache(maxsize=32)
-def at(root: str, connection: str | None = None) -> Store:
+def at(
+    root: str,
+    connection: str | None = None,
+    encryption: str | None = None,
+    kms_key: str | None = None,
+) -> Store:
     """The store for a root URL: ``file:///…``, ``s3://…``, ``gs://…`` or ``abfs://…``.
 
     :param connection: Name to look the credentials up by; the environment's serve without one.
+    :param encryption: How S3 is told to encrypt what is written, and ``kms_key`` by which key.
     :raises ConfigError: Another scheme, or a connection where nothing can resolve it.
     """
     # Not urlsplit: "#" and "?" are letters of a folder's name like any other.
@@ -162,7 +168,8 @@ def at(root: str, connection: str | None = None) -> Store:
     if scheme in SERVICES:
         from platform_ops.archive.objects import ObjectStore
 
-        return ObjectStore(root, _options(connection, scheme))
+        options = {**_options(connection, scheme), **encrypted(encryption, kms_key)}
+        return ObjectStore(root, options)
     raise ConfigError(f"{root!r}: no store for {scheme!r}; right are: file, {', '.join(SERVICES)}")
 
 

@@ -22,6 +22,7 @@ from platform_ops.archive.intake import Intake
 from platform_ops.archive.pack import Member
 from platform_ops.archive.store import Store, locate, put_once
 from platform_ops.archive.tombstones import tombstone_at
+from platform_ops.archive.withhold import Withholding
 from platform_ops.entity import (
     Manifest,
     Part,
@@ -89,6 +90,8 @@ class Session:
     :param policy: What to do where the slot holds another run's revision.
     :param codec: How to store the bytes; what gains nothing from it is stored as it came.
     :param pack: Whether small bodies share one object.
+    :param redact: Fields of JSON bodies to leave out; see :mod:`platform_ops.archive.withhold`.
+    :param encryption: What the store was told to encrypt by; recorded in the manifest.
     :param retention_days: Recorded in the manifest for ``expire``.
     :param versions: Versions of the software at work, recorded in the manifest.
     :raises ArchiveConflict: Policy ``fail``, and the slot holds another run's revision.
@@ -101,6 +104,8 @@ class Session:
     policy: Policy = "revise"
     codec: Codec = "none"
     pack: bool = False
+    redact: tuple[str, ...] = ()
+    encryption: str | None = None
     retention_days: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     commit: Commit | None = field(default=None, init=False)
@@ -109,6 +114,7 @@ class Session:
     _head: Manifest | None = field(default=None, init=False)
     _lender: Manifest | None = field(default=None, init=False)
     _intake: Intake = field(init=False)
+    _withheld: Withholding = field(init=False)
     _lendable: dict[str, Payload] = field(default_factory=dict, init=False)
     _payloads: tuple[Payload, ...] = field(default=(), init=False)
     _started_at: datetime = field(default_factory=lambda: datetime.now(UTC), init=False)
@@ -117,6 +123,7 @@ class Session:
         self._folder = self.template.render(self.slot)
         self._token = _token(self.run)
         require(self.codec)
+        self._withheld = Withholding(self.redact)
         self._intake = Intake(
             self.slot, self.store, self._key_of, self._lent, self.codec, pack=self.pack
         )
@@ -150,10 +157,11 @@ class Session:
         Where :attr:`commit` is set, the body is left alone and the committed one is the answer.
 
         :raises SourceTruncated: The body ended before the announced length, or went past it.
+        :raises NotRedactable: Fields are to be left out, and the body cannot be searched for them.
         :raises ArchiveUnavailable: The store failed; nothing of this body remains visible.
         """
         if self.commit is None:
-            return self._intake.take(part)
+            return self._intake.take(self._withheld.applied(part))
         try:
             return content.find(self.store, self.commit.manifest, part.name).about
         except NotArchived as err:
@@ -230,6 +238,8 @@ class Session:
             started_at_utc=self._started_at,
             committed_at_utc=datetime.now(UTC),
             previous_sha256=read.manifest_digest(head) if head else None,
+            redacted=self._withheld.counts,
+            encryption=self.encryption,
             retention_days=self.retention_days,
             versions=self.versions,
         )

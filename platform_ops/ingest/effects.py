@@ -30,6 +30,7 @@ def take_effect(context: Context, capture: Capture, wish: Wish) -> None:
     """What follows a commit, and is redone by a retry: metrics, asset event, a line in the log."""
     commit, entity = capture.commit, capture.slot.entity
     _measure(entity, commit, (time.monotonic() - capture.started_s) * 1000)
+    _warn_of_idle_redaction(capture)
     outlet = asset(entity)
     task = context["ti"].task
     if commit.outcome is Outcome.REPLAYED and not wish.emit:
@@ -46,6 +47,13 @@ def take_effect(context: Context, capture: Capture, wish: Wish) -> None:
         commit.manifest.bodies,
         commit.reference.manifest_url,
     )
+
+
+def _warn_of_idle_redaction(capture: Capture) -> None:
+    """A field that was renamed at the source is archived from then on: somebody has to hear of it."""
+    for path, count in capture.manifest.redacted.items():
+        if not count and capture.manifest.size_bytes:
+            log.warning("%s: redact %s met nothing; was the field renamed?", capture.slot, path)
 
 
 def _measure(entity: Entity, commit: Commit, duration_ms: float) -> None:

@@ -6,12 +6,13 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from platform_ops.entity import Entity
 from platform_ops.errors import EntityUndeclared
+from platform_ops.redaction import FieldPath
 from platform_ops.schedule import Schedule
 from platform_ops.url_scheme import DEFAULT_TEMPLATE, Template
 
@@ -30,6 +31,7 @@ __all__ = [
 OnExisting = Literal["revise", "reuse", "fail"]
 Mode = Literal["auto", "refetch", "replay"]
 Codec = Literal["none", "gzip", "zstd"]
+Encryption = Literal["AES256", "aws:kms", "aws:kms:dsse"]
 
 
 def _checked_template(text: str) -> str:
@@ -79,6 +81,10 @@ def _default_index() -> str:
     return str(Path(home).absolute() / "archive-index" if home else cache / "platform-ops")
 
 
+def _checked_field(text: str) -> str:
+    return FieldPath.compile(text).text
+
+
 def _default_root() -> str:
     home = os.environ.get("AIRFLOW_HOME") or Path.home() / "airflow"
     return f"file://{Path(home).absolute() / 'archive'}"
@@ -111,6 +117,17 @@ class ArchiveSettings(Section):
             "Airflow connection with the credentials of the root; the environment's are used without."
         ),
     )
+    encryption: Encryption | None = Field(
+        None,
+        description=(
+            "How Amazon S3 encrypts what is written: ``AES256``, ``aws:kms`` or ``aws:kms:dsse``. As the "
+            "bucket does by itself where unset; other stores know no other way."
+        ),
+    )
+    kms_key: str | None = Field(
+        None,
+        description="Id, alias or ARN of the key for ``aws:kms``; the account's own key where unset.",
+    )
     undeclared: Literal["report", "fail"] = Field(
         "report",
         description="What an entity that is not declared here meets: a warning and its metric, or an error.",
@@ -130,6 +147,24 @@ class ArchiveSettings(Section):
             "default_text": "$AIRFLOW_HOME/archive-index, else ~/.cache/platform-ops"
         },
     )
+
+    @model_validator(mode="after")
+    def _check_encryption(self) -> Self:
+        if self.encryption and not self.root.startswith("s3://"):
+            raise ValueError(
+                f"encryption = {self.encryption!r} is for roots in s3://; set a default key on the bucket "
+                "or account of another store"
+            )
+        if self.kms_key and self.encryption not in ("aws:kms", "aws:kms:dsse"):
+            raise ValueError(
+                "kms_key is for encryption = 'aws:kms' or 'aws:kms:dsse'; set that too"
+            )
+        return self
+
+    @property
+    def encrypted_by(self) -> str | None:
+        """What a manifest records of it."""
+        return " ".join(filter(None, (self.encryption, self.kms_key))) or None
 
 
 class EntitySettings(Section):
@@ -161,6 +196,13 @@ class EntitySettings(Section):
     pack: bool = Field(
         False,
         description="Whether many small bodies share one object, of which each can be read alone.",
+    )
+    redact: tuple[Annotated[str, AfterValidator(_checked_field)], ...] = Field(
+        (),
+        description=(
+            "Fields of JSON bodies that are never archived, as JSON Pointers in which ``*`` stands for any "
+            "member or element and ``**`` for any depth: ``/customers/*/email``, ``/**/ssn``."
+        ),
     )
     mode: Mode = Field(
         "auto",

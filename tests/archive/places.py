@@ -126,6 +126,14 @@ class Bucket:
         reply = self._client.list_multipart_uploads(Bucket=self.name)
         return [each["Key"] for each in reply.get("Uploads", [])]
 
+    def encryption(self) -> dict[str, tuple[str, str]]:
+        """By key: how the object is encrypted, and by which key."""
+        found = {}
+        for key in self.objects():
+            head = self._client.head_object(Bucket=self.name, Key=f"some/prefix/{key}")
+            found[key] = (head.get("ServerSideEncryption", ""), head.get("SSEKMSKeyId", ""))
+        return found
+
     @property
     def _client(self) -> Any:  # Any: boto3 makes its clients at run time
         return self.server.client()
