@@ -101,7 +101,9 @@ def status(
     by_time = _by_time(answer.hits)
     schedule = _declared(agreement) or inferred(sorted(by_time)[-_SEEN_FOR_A_PERIOD:])
     end = now if until is None else until
-    start = since or max(min(by_time, default=now), now - _A_WHILE)
+    # Of an entity that is scheduled and never came, all that was expected is missing.
+    first = min(by_time, default=now if agreement.schedule is None else now - _A_WHILE)
+    start = since or max(first, now - _A_WHILE)
     expected = _due(schedule, agreement.grace_minutes, start, min(end, now))
     times = {time for time in by_time if start <= time < end} | set(expected)
     return Status(

@@ -24,6 +24,7 @@ from platform_ops.cli.arguments import (
     slot_options,
     wanted,
 )
+from platform_ops.cli.comparing import diff, history
 from platform_ops.cli.expecting import status
 from platform_ops.cli.finding import find
 from platform_ops.cli.keeping import sweep
@@ -42,6 +43,8 @@ def archive() -> None:
 
 
 archive.add_command(find)
+archive.add_command(history)
+archive.add_command(diff)
 archive.add_command(status)
 archive.add_command(sweep)
 archive.add_command(verification.verify)

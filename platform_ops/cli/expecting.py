@@ -146,8 +146,8 @@ def _print(out: Console, store: Store, found: Sequence[Status], *, everything: b
     out.print(table(_SUMMARY, [_summary(one) for one in found], styles=styles))
     out.print()
     for one in found if len(found) == 1 else ():
-        until = f"{time_text(one.since)}Z to {time_text(one.until)}Z"
-        out.print(Text(f"{until}; {_expectation(one)}", style="dim"), soft_wrap=True)
+        span = f"{one.since:%Y-%m-%d %H:%M}Z to {one.until:%Y-%m-%d %H:%M}Z"
+        out.print(Text(f"{span}; {_expectation(one)}", style="dim"), soft_wrap=True)
     out.print(_verdict(found))
 
 

@@ -119,8 +119,6 @@ _COLUMNS: Final = (
     Column("TIME (UTC)"),
     Column("KEYS", folds=True),
     Column("REV", right=True),
-    Column("DAG", folds=True),
-    Column("TASK", folds=True),
     Column("RUN", folds=True),
     Column("SIZE", right=True),
     Column("COMMITTED (UTC)"),
@@ -132,11 +130,11 @@ def _print(out: Console, store: Store, answer: Answer) -> None:
 
     out.print(Text(store.url, style="dim"), soft_wrap=True)
     everything = [_cells(hit) for hit in answer.hits]
-    for entity, group in groupby(answer.hits, key=lambda hit: hit.slot and hit.slot.entity):
+    for (entity, writer), group in groupby(answer.hits, key=_writer):
         hits = list(group)
         out.print()
         count = count_text(len(hits), "revision")
-        out.print(Text.assemble((str(entity), "bold"), (f"  {count}", "dim")))
+        out.print(Text.assemble((entity, "bold"), (f"  {count} by {writer}", "dim")))
         styles = ["dim" if hit.removed else "" for hit in hits]
         out.print(table(_COLUMNS, [_cells(hit) for hit in hits], styles=styles, like=everything))
     for hit in answer.faulty:
@@ -147,6 +145,11 @@ def _print(out: Console, store: Store, answer: Answer) -> None:
     out.print(
         Text.assemble((found, style), (f", {_as_of(answer.as_of_utc)}", "dim")), soft_wrap=True
     )
+
+
+def _writer(hit: Hit) -> tuple[str, str]:
+    """Entity, and the task that wrote it: what a heading says once for many rows."""
+    return str(hit.slot and hit.slot.entity), f"{hit.dag_id}.{hit.task_id}"
 
 
 def _as_of(time: datetime | None) -> str:
@@ -165,8 +168,6 @@ def _cells(hit: Hit) -> tuple[str, ...]:
         time_text(slot.time_utc) if slot else "",
         keys_text(slot) if slot else "",
         str(hit.revision),
-        str(hit.dag_id),
-        str(hit.task_id),
         str(hit.run_id),
         "removed" if hit.removed else size_text(hit.size_bytes or 0),
         f"{hit.committed_at_utc:%Y-%m-%d %H:%M}" if hit.committed_at_utc else "",

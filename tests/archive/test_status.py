@@ -85,6 +85,11 @@ def test_a_range_that_is_asked_for_holds_whatever_arrived(site: Settings) -> Non
     assert states(asked) == {5: "missing", 6: "missing", 7: "late"}
 
 
+def test_an_entity_that_never_came_is_missing_all_along(site: Settings) -> None:
+    found = seen(site)
+    assert (found.counts["missing"], found.complete) == (29, False)
+
+
 def test_nothing_is_expected_of_the_future(site: Settings) -> None:
     commit(site)
     found = seen(site, until=TUESDAY + timedelta(days=40))

@@ -74,18 +74,10 @@ def test_find_shows_a_table_for_each_entity(filled: Place, cli: Call) -> None:
         line.rstrip() for line in cli("archive", "find", "weather.forecast").stdout.splitlines()
     ]
     assert shown[0] == filled.root
-    assert shown[2] == "weather.forecast  3 revisions"
-    headings = "TIME(UTC)KEYSREVDAGTASKRUNSIZECOMMITTED(UTC)"
+    assert shown[2] == "weather.forecast  3 revisions by weather.forecast"
+    headings = "TIME(UTC)KEYSREVRUNSIZECOMMITTED(UTC)"
     assert shown[3].replace(" ", "") == headings
-    assert shown[5].split()[:7] == [
-        "2024-03-05",
-        "00:00",
-        "2",
-        "weather",
-        "forecast",
-        "manual-2",
-        "5",
-    ]
+    assert shown[5].split()[:5] == ["2024-03-05", "00:00", "2", "manual-2", "5"]
     assert "map=EWX" in shown[6]
     assert shown[8].startswith("3 revisions, as of now, ")
 
