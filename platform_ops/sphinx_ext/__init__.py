@@ -23,16 +23,12 @@ from platform_ops.errors import ConfigError
 from platform_ops.registry import CatalogConfig
 from platform_ops.registry.build import build
 from platform_ops.registry.model import Catalog
-<<<<<<< Updated upstream
-from platform_ops.sphinx_ext import elements, navigation
+from platform_ops.sphinx_ext import elements, machines, navigation, search
 from platform_ops.sphinx_ext.additions import (
     AdditionIndexDirective,
     OptionIndexDirective,
     RuleIndexDirective,
 )
-=======
-from platform_ops.sphinx_ext import elements, machines, navigation, search
->>>>>>> Stashed changes
 from platform_ops.sphinx_ext.classes import ClassDirective
 from platform_ops.sphinx_ext.connections import ConnectionIndexDirective
 from platform_ops.sphinx_ext.dags import DagDirective
