@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -22,11 +23,13 @@ from platform_ops.errors import ConfigError
 from platform_ops.registry.config import CatalogConfig
 from platform_ops.registry.dags import DagResult
 from platform_ops.registry.discover import FoundPackage, folder_of, packages, source_files
+from platform_ops.registry.entities import EntityResult
 from platform_ops.registry.introspect import ModuleResult
-from platform_ops.registry.jobs import ClassJob, DagJob, Job, Result, TableJob
+from platform_ops.registry.jobs import ClassJob, DagJob, EntityJob, Job, Result, TableJob
 from platform_ops.registry.linking import linked, once
 from platform_ops.registry.model import (
     CATALOG_VERSION,
+    BrokenDagFile,
     Catalog,
     Package,
     Problem,
@@ -49,6 +52,8 @@ class _Kept:
     providers: ProviderResult | None = None
     tables: TableResult | None = None
     dags: DagResult | None = None
+    entities: EntityResult | None = None
+    moment: str = ""
 
 
 @dataclass(slots=True)
@@ -110,6 +115,17 @@ class Builder:
         return packages(self.config)
 
     @cached_property
+    def moment(self) -> str:
+        """What runs to come are counted from: ``SOURCE_DATE_EPOCH``, else the start of this day.
+
+        A build of the same sources on the same day is the same, and the cache holds for as long.
+        """
+        stamp = os.environ.get("SOURCE_DATE_EPOCH")
+        now = datetime.fromtimestamp(int(stamp), UTC) if stamp else datetime.now(UTC)
+        day = now if stamp else now.replace(hour=0, minute=0, second=0, microsecond=0)
+        return day.isoformat(timespec="seconds")
+
+    @cached_property
     def _wanted(self) -> dict[str, str]:
         """Every part of this catalogue by name, with the kind of job that makes it."""
         wanted = {
@@ -123,12 +139,18 @@ class Builder:
             wanted["tables"] = "tables"
         if self.config.dags:
             wanted["dags"] = "dags"
+        if self.config.entities:
+            wanted["entities"] = "entities"
         return wanted
 
     def _fresh(self, kept: _Kept | None) -> bool:
         if kept is None:
             return False
         if kept.tables is not None and kept.files.keys() != set(self._table_files()):
+            return False
+        if kept.moment and kept.moment != self.moment:
+            return False  # a day has passed: other runs are next, and other arrivals count
+        if kept.entities is not None and kept.entities.published.live:
             return False
         if kept.dags is not None and not set(self._dag_files()) <= kept.files.keys():
             return False
@@ -137,7 +159,7 @@ class Builder:
     def _job(self, stale: Iterable[str]) -> Job:
         """One job for one process: importing Airflow costs more than all that follows."""
         names, config = set(stale), self.config
-        classes = tables = dags = None
+        classes = tables = dags = entities = None
         if any(self._wanted[name] == "classes" for name in names):
             classes = ClassJob(
                 modules=tuple(
@@ -155,8 +177,10 @@ class Builder:
             )
         if "dags" in names:
             folders = zip(config.dags, map(str, config.dag_folders), strict=True)
-            dags = DagJob(tuple(folders))
-        return Job(classes, tables, dags)
+            dags = DagJob(tuple(folders), self.moment)
+        if "entities" in names:
+            entities = EntityJob(config.entities, self.moment)
+        return Job(classes, tables, dags, entities)
 
     def _run(self, job: Job) -> Result:
         with tempfile.TemporaryDirectory(prefix="airflow-catalog-") as scratch:
@@ -179,8 +203,10 @@ class Builder:
         result: Result = adapter(Result).validate_json(text)
         if job.dags is not None and result.dags is None:
             fault = f"parsing it ended the process, with {ran.returncode}"
+            folders = [folder for folder, _ in job.dags.folders]
             result.dags = DagResult(
-                problems=[Problem("dag", folder, fault) for folder, _ in job.dags.folders]
+                broken=[BrokenDagFile(folder, folder, 1, fault, fault) for folder in folders],
+                problems=[Problem("dag", folder, fault) for folder in folders],
             )
         return result
 
@@ -196,12 +222,22 @@ class Builder:
             )
         if result.dags is not None:
             files = self._digests_of([*self._dag_files(), *result.dags.files])
-            cache.parts["dags"] = _Kept(files, dags=result.dags)
+            planned = any(each.next_runs or each.due_days for each in result.dags.dags)
+            cache.parts["dags"] = _Kept(
+                files, dags=result.dags, moment=self.moment if planned else ""
+            )
+        if result.entities is not None:
+            files = self._digests_of([*self._entity_files(), *result.entities.published.files])
+            cache.parts["entities"] = _Kept(files, entities=result.entities, moment=self.moment)
 
     def _table_files(self) -> Iterator[str]:
         """All of the packages that the named objects lie in: a settings model may import any."""
         for top in sorted({name.partition(".")[0] for name in self.config.table_modules}):
             yield from map(str, source_files(folder_of(top)))
+
+    def _entity_files(self) -> Iterator[str]:
+        top = self.config.entities.partition(":")[0].partition(".")[0]
+        yield from map(str, source_files(folder_of(top)))
 
     def _dag_files(self) -> Iterator[str]:
         for folder in self.config.dag_folders:
@@ -250,12 +286,16 @@ class Builder:
         providers = next((each.providers for each in parts if each.providers), ProviderResult())
         tables = next((each.tables for each in parts if each.tables), TableResult())
         dags = next((each.dags for each in parts if each.dags), DagResult())
+        entities = next((each.entities for each in parts if each.entities), EntityResult())
+        published = entities.published
         own = {entry.name: entry for module in modules for entry in module.classes}
         bases = {entry.name: entry for module in modules for entry in module.bases}
         classes = linked({**bases, **own}, dags.dags, self.config.archiving)
         problems = [each for module in modules for each in module.problems]
         problems += [*providers.problems, *tables.problems, *dags.problems]
+        problems += entities.problems
         return Catalog(
+            moment=self.moment if dags.dags or published.entities else "",
             packages=self._package_entries(providers),
             classes=tuple(
                 sorted(classes, key=lambda each: (each.kind, each.short.lower(), each.name))
@@ -265,6 +305,9 @@ class Builder:
             settings=tuple(tables.settings),
             errors=tuple(tables.errors),
             dags=tuple(sorted(dags.dags, key=lambda each: each.dag_id)),
+            broken_dags=tuple(sorted(dags.broken, key=lambda each: (each.folder, each.file))),
+            sources=tuple(sorted(published.sources, key=lambda each: each.name)),
+            entities=tuple(sorted(published.entities, key=lambda each: each.name)),
             tables=tuple(tables.tables),
             additions=once(each for module in modules for each in module.additions),
             options=tuple(providers.options),

@@ -31,6 +31,8 @@ class CatalogConfig:
     :param rules: Object paths of iterables of rules, each with id, title, why and severity.
     :param archiving: Dotted names of bases whose subclasses archive what they bring.
     :param tables: Name to object path of a callable that returns a header and rows.
+    :param entities: Object path of a callable that takes an ISO time and returns a
+        :class:`~platform_ops.registry.entity_model.Published`: sources, entities, and what arrived.
     :param dags: Folders or files with DAGs, relative to ``root``.
     :param examples: Folder among ``dags`` to object path of a function that runs one of its files and
         returns what a reader should see.
@@ -47,6 +49,7 @@ class CatalogConfig:
     rules: tuple[str, ...] = ()
     archiving: tuple[str, ...] = ()
     tables: tuple[tuple[str, str], ...] = ()
+    entities: str = ""
     dags: tuple[str, ...] = ()
     examples: tuple[tuple[str, str], ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
@@ -75,6 +78,7 @@ class CatalogConfig:
             rules=_names(values, "rules"),
             archiving=_names(values, "archiving"),
             tables=_pairs(values, "tables"),
+            entities=_path(values, "entities", attribute=True),
             dags=_names(values, "dags"),
             examples=_pairs(values, "examples"),
             environment=_pairs(values, "environment"),

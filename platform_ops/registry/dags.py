@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from platform_ops.registry.classify import dotted
+from platform_ops.registry.dag_model import Asset, BrokenDagFile, Dag, Param, Trigger
+from platform_ops.registry.dag_names import names_of
 from platform_ops.registry.docstrings import first_sentence
-from platform_ops.registry.model import Dag, Problem, Source, Task
-from platform_ops.registry.schedule import describe
+from platform_ops.registry.model import Problem, Source
+from platform_ops.registry.runs import due_days, next_runs
+from platform_ops.registry.schedule import describe, span
+from platform_ops.registry.tasks import callbacks_of, class_of, groups_of, seconds, tasks_of
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -29,14 +34,16 @@ class DagResult:
     """
 
     dags: list[Dag] = field(default_factory=list)
+    broken: list[BrokenDagFile] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
 
 
-def parse_folders(folders: Mapping[str, str]) -> DagResult:
+def parse_folders(folders: Mapping[str, str], moment: str) -> DagResult:
     """Parse and serialise every DAG in some folders.
 
     :param folders: Folder as configured, to its absolute path.
+    :param moment: ISO time that runs to come are counted from.
     """
     from airflow.dag_processing.dagbag import DagBag
 
@@ -47,25 +54,33 @@ def parse_folders(folders: Mapping[str, str]) -> DagResult:
         for dag_id in sorted(bag.dags):
             dag: Any = bag.dags[dag_id]  # Any: typed as either half of Airflow's two DAG classes
             try:
-                result.dags.append(_dag(dag, name, Path(path)))
+                result.dags.append(_dag(dag, name, Path(path), moment))
             except Exception as err:  # noqa: BLE001  a DAG that cannot be serialised is a finding
-                result.problems.append(Problem("dag", dag_id, f"{type(err).__name__}: {err}"))
+                error = f"{type(err).__name__}: {err}"
+                result.problems.append(Problem("dag", dag_id, error))
+                broken = _relative(dag.fileloc, Path(path))
+                result.broken.append(BrokenDagFile(broken, name, _line(dag), error, error))
             files.update(_operator_files(dag))
-        result.problems += (
-            Problem("dag", _relative(file, Path(path)), _last_line(trace))
-            for file, trace in sorted(bag.import_errors.items())
-        )
+        for file, trace in sorted(bag.import_errors.items()):
+            broken, error = _relative(file, Path(path)), _last_line(trace)
+            result.problems.append(Problem("dag", broken, error))
+            told = _from_file(file, broken, trace)
+            result.broken.append(BrokenDagFile(broken, name, _fault(file, trace), error, told))
     result.files = sorted(files)
     return result
 
 
-def _dag(dag: DAG, folder: str, path: Path) -> Dag:
+def _dag(dag: DAG, folder: str, path: Path, moment: str) -> Dag:
     from airflow.serialization.serialized_objects import DagSerialization
 
-    timetable = DagSerialization.to_dict(dag)["dag"]["timetable"]
+    document = DagSerialization.to_dict(dag)
+    plain, scheduled = document["dag"], DagSerialization.from_dict(document)
+    timetable = plain["timetable"]
     schedule, words = describe(str(timetable["__type"]), timetable.get("__var") or {})
     doc_md = inspect.cleandoc(dag.doc_md or "")
-    tasks = tuple(_task(task) for task in _in_order(dag))
+    now = datetime.fromisoformat(moment)
+    dependencies = plain.get("dag_dependencies") or ()
+    connections, variables = names_of(dag.tasks, Path(dag.fileloc))
     return Dag(
         dag_id=dag.dag_id,
         display_name=dag.dag_display_name,
@@ -75,53 +90,104 @@ def _dag(dag: DAG, folder: str, path: Path) -> Dag:
         schedule_words=words,
         owners=tuple(sorted({str(task.owner) for task in dag.tasks})),
         tags=tuple(sorted(dag.tags)),
-        tasks=tasks,
+        tasks=tuple(tasks_of(dag)),
         folder=folder,
         source=Source(_relative(dag.fileloc, path), _line(dag)),
+        groups=tuple(groups_of(dag)),
+        params=tuple(_params(dag)),
+        next_runs=next_runs(scheduled, now),
+        due_days=due_days(scheduled, now),
+        start=_day(dag.start_date),
+        end=_day(dag.end_date),
+        catchup=dag.catchup,
+        max_active_runs=dag.max_active_runs,
+        timeout_s=seconds(dag.dagrun_timeout),
+        deadlines=tuple(_deadline(each) for each in _listed(dag.deadline)),
+        callbacks=callbacks_of(dag),
+        reads=_assets(dependencies, "target", dag.dag_id),
+        writes=_assets(dependencies, "source", dag.dag_id),
+        triggers=tuple(_triggers(dependencies)),
+        connections=connections,
+        variables=variables,
     )
 
 
-def _in_order(dag: DAG) -> Iterator[Any]:  # Any: an operator or a mapped one
-    """Tasks by name in layers, so that a table reads in the order in which they run."""
-    waiting = {task.task_id: set(task.upstream_task_ids) for task in dag.tasks}
-    while waiting:
-        ready = sorted(name for name, above in waiting.items() if not above & waiting.keys())
-        for name in ready or sorted(waiting):
-            del waiting[name]
-            yield dag.get_task(name)
+def _day(when: datetime | None) -> str:
+    return when.isoformat(timespec="minutes") if when else ""
 
 
-def _task(task: Any) -> Task:  # Any: an operator or a mapped one
-    cls = _class_of(task)
-    group = task.task_group.group_id if task.task_group else None
-    return Task(
-        task_id=task.task_id,
-        operator=dotted(cls),
-        label=str(getattr(task, "operator_name", "") or cls.__name__),
-        downstream=tuple(sorted(task.downstream_task_ids)),
-        mapped=bool(getattr(task, "is_mapped", False)),
-        group=group or "",
-        summary=_task_summary(task),
-    )
+def _params(dag: DAG) -> Iterator[Param]:
+    for name in dag.params:
+        param = dag.params.get_param(name)
+        schema = dict(param.schema)
+        types = schema.get("type") or ()
+        listed = [types] if isinstance(types, str) else list(types)
+        value = param.dump()["value"]
+        required = value is None and "null" not in listed and bool(listed)
+        yield Param(
+            name=name,
+            type=" | ".join(map(str, listed)),
+            default="" if required else _json(value),
+            required=required,
+            description=str(
+                param.description
+                or schema.get("description_md")
+                or schema.get("description")
+                or schema.get("title")
+                or ""
+            ),
+            allowed=tuple(map(_json, schema.get("enum") or ())),
+            section=str(schema.get("section") or ""),
+            schema=json.dumps(schema, default=str, indent=2, ensure_ascii=False) if schema else "",
+        )
 
 
-def _class_of(task: Any) -> type:  # Any: an operator or a mapped one
-    found = getattr(task, "operator_class", None)
-    return found if isinstance(found, type) else type(task)
+def _json(value: object) -> str:
+    return json.dumps(value, default=str, ensure_ascii=False)
 
 
-def _task_summary(task: Any) -> str:  # Any: an operator or a mapped one
-    settings = getattr(task, "partial_kwargs", None) or vars(task)
-    text = settings.get("doc_md") or settings.get("doc") or ""
-    function = settings.get("python_callable")
-    if not text and function is not None:
-        text = inspect.getdoc(function) or ""
-    return first_sentence(str(text))
+def _listed(value: Any) -> list[Any]:  # Any: one, several, or none
+    return list(value) if isinstance(value, (list, tuple)) else [value] if value else []
+
+
+def _deadline(alert: Any) -> str:  # Any: a deadline alert
+    reference = type(alert.reference).__name__.removesuffix("Deadline")
+    after = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", reference).lower().replace("dag run", "run")
+    length = seconds(alert.interval)
+    within = span(alert.interval) if length is not None else str(alert.interval)
+    target = getattr(alert.callback, "path", "") or type(alert.callback).__name__
+    return f"within {within} of {after}, else {target} is called"
+
+
+def _assets(dependencies: Iterable[Any], side: str, dag_id: str) -> tuple[Asset, ...]:
+    """What the DAG itself stands on one side of."""  # Any: serialised dependencies
+    found = {
+        _asset(each)
+        for each in dependencies
+        if each[side] == dag_id and each["dependency_type"].startswith("asset")
+    }
+    return tuple(sorted(found))
+
+
+def _asset(dependency: Mapping[str, Any]) -> Asset:  # Any: serialised
+    kind = "alias" if dependency["dependency_type"] == "asset-alias" else "asset"
+    name, uri = str(dependency["label"]), ""
+    if dependency["dependency_type"] == "asset":
+        uri = str(json.loads(dependency["dependency_id"]).get("uri") or "")
+    return Asset(name, "" if uri == name else uri, kind)
+
+
+def _triggers(dependencies: Iterable[Any]) -> Iterator[Trigger]:  # Any: serialised
+    for each in dependencies:
+        kind = each["dependency_type"]
+        if kind in ("trigger", "sensor"):
+            task = str(each.get("dependency_id") or "")
+            yield Trigger(str(each["source"]), str(each["target"]), kind, task)
 
 
 def _operator_files(dag: DAG) -> Iterator[str]:
     for task in dag.tasks:
-        for cls in _class_of(task).__mro__:
+        for cls in class_of(task).__mro__:
             if path := getattr(sys.modules.get(cls.__module__), "__file__", None):
                 yield path
 
@@ -145,6 +211,21 @@ def _relative(file: str, folder: Path) -> str:
     path = Path(file)
     root = folder.parent if folder.is_file() else folder
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+
+
+def _fault(file: str, trace: str) -> int:
+    """The last line of the file itself that a trace goes through."""
+    lines = re.findall(rf'File "{re.escape(file)}", line (\d+)', trace)
+    return int(lines[-1]) if lines else 1
+
+
+def _from_file(file: str, shown: str, trace: str) -> str:
+    """A trace without Airflow's own frames above the file, and without this machine's folders."""
+    _, found, rest = trace.partition(f'  File "{file}"')
+    if not found:
+        return trace
+    told = f"Traceback (most recent call last):\n{found}{rest}"
+    return told.replace(file, shown)
 
 
 def _last_line(trace: str) -> str:

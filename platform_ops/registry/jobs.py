@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 
 from platform_ops.registry.dags import DagResult
 from platform_ops.registry.discover import FoundModule, Provider
+from platform_ops.registry.entities import EntityResult
 from platform_ops.registry.introspect import ModuleResult
 from platform_ops.registry.providers import ProviderResult
 from platform_ops.registry.tables import TableJob, TableResult
 
-__all__ = ["ClassJob", "DagJob", "Job", "Result", "TableJob"]
+__all__ = ["ClassJob", "DagJob", "EntityJob", "Job", "Result", "TableJob"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +25,21 @@ class ClassJob:
 
 @dataclass(frozen=True, slots=True)
 class DagJob:
-    """Folders to parse: as configured, and absolute."""
+    """Folders to parse: as configured, and absolute.
+
+    :param moment: ISO time that runs to come are counted from.
+    """
 
     folders: tuple[tuple[str, str], ...] = ()
+    moment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EntityJob:
+    """The object path of what hands out sources and entities, and the time that it is asked for."""
+
+    path: str
+    moment: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +49,7 @@ class Job:
     classes: ClassJob | None = None
     tables: TableJob | None = None
     dags: DagJob | None = None
+    entities: EntityJob | None = None
 
 
 @dataclass(slots=True)
@@ -46,3 +60,4 @@ class Result:
     providers: ProviderResult | None = None
     tables: TableResult | None = None
     dags: DagResult | None = None
+    entities: EntityResult | None = None

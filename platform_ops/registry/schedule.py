@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-__all__ = ["describe"]
+__all__ = ["describe", "span"]
 
 _PRESETS = {
     "@once": "once",
@@ -68,18 +68,19 @@ def _cron_words(expression: str) -> str:
 
 def _delta(value: Any) -> tuple[str, str]:  # Any: seconds, or a relative delta's fields
     if isinstance(value, (int, float)):
-        span = timedelta(seconds=value)
-        return str(span), f"every {_span(span)}"
+        every = timedelta(seconds=value)
+        return str(every), f"every {span(every)}"
     return "relative delta", "at a fixed distance in the calendar"
 
 
-def _span(span: timedelta) -> str:
-    seconds = int(span.total_seconds())
+def span(length: timedelta) -> str:
+    """A length of time in words: ``hour``, ``90 minutes``."""
+    seconds = int(length.total_seconds())
     for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
         if seconds % size == 0:
             count = seconds // size
             return unit if count == 1 else f"{count} {unit}s"
-    return str(span)
+    return str(length)
 
 
 def _assets(condition: Mapping[str, Any]) -> tuple[str, str]:  # Any: serialised

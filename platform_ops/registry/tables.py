@@ -22,7 +22,7 @@ from platform_ops.registry.model import (
     Table,
 )
 
-__all__ = ["TableJob", "TableResult", "read"]
+__all__ = ["TableJob", "TableResult", "load", "read"]
 
 
 @dataclass(slots=True)
@@ -74,7 +74,8 @@ def _guarded(result: TableResult, path: str, reader: Any) -> None:  # Any: a cal
         result.problems.append(Problem("table", path, f"{type(err).__name__}: {err}"))
 
 
-def _load(path: str) -> Any:  # Any: whatever lies at that path
+def load(path: str) -> Any:  # Any: whatever lies at that path
+    """The object at ``module:attribute``."""
     module, _, attribute = path.partition(":")
     found: Any = importlib.import_module(module)
     for step in filter(None, attribute.split(".")):
@@ -84,7 +85,7 @@ def _load(path: str) -> Any:  # Any: whatever lies at that path
 
 def _metrics(path: str) -> Iterator[Metric]:
     package = path.partition(".")[0].partition(":")[0]
-    for each in _load(path):
+    for each in load(path):
         yield Metric(
             name=str(each.name),
             kind=_text(each.kind),
@@ -98,7 +99,7 @@ def _metrics(path: str) -> Iterator[Metric]:
 def _rules(path: str) -> Iterator[RuleEntry]:
     """Rules of any engine that gives each an id; what else they have is taken where it is there."""
     module = path.partition(":")[0]
-    for each in _load(path):
+    for each in load(path):
         yield RuleEntry(
             id=str(each.id),
             title=_text(getattr(each, "title", "")),
@@ -115,7 +116,7 @@ def _text(value: object) -> str:
 
 
 def _settings(path: str) -> Iterator[Setting]:
-    yield from _fields(_load(path), "")
+    yield from _fields(load(path), "")
 
 
 def _fields(model: Any, prefix: str) -> Iterator[Setting]:  # Any: a pydantic model class
@@ -190,7 +191,7 @@ def _default(info: Any) -> str:  # Any: pydantic's FieldInfo
 
 
 def _errors(path: str) -> Iterator[ErrorEntry]:
-    module = _load(path)
+    module = load(path)
     public = getattr(module, "__all__", None)
     found = [
         each
@@ -221,7 +222,7 @@ def _source(thing: type) -> Source:
 
 
 def _table(name: str, path: str) -> Table:
-    rows = _load(path)()
+    rows = load(path)()
     header, body = (rows.header, rows.rows) if hasattr(rows, "header") else rows
     return Table(
         name,

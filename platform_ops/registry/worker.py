@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from platform_ops.registry.dags import parse_folders
+from platform_ops.registry.entities import read_entities
 from platform_ops.registry.introspect import Introspector
 from platform_ops.registry.jobs import Job, Result
 from platform_ops.registry.model import adapter
@@ -25,6 +26,8 @@ def run(job: Job) -> Iterator[Result]:
     if job.tables:
         each = job.tables
         result.tables = read(each)
+    if job.entities:
+        result.entities = read_entities(job.entities.path, job.entities.moment)
     if job.classes:
         result.providers = describe(job.classes.providers)
         introspector = Introspector(job.classes.packages, result.providers.declared)
@@ -34,7 +37,7 @@ def run(job: Job) -> Iterator[Result]:
             )
     if job.dags:
         yield result  # before DAG files are run, which may end the process
-        result.dags = parse_folders(dict(job.dags.folders))
+        result.dags = parse_folders(dict(job.dags.folders), job.dags.moment)
     yield result
 
 
