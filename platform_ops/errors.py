@@ -16,6 +16,7 @@ PlatformError
     ├── ArchiveUnwritable       the root refuses writes, or lacks what the protocol needs
     ├── NotRedactable           fields of a body are to be left out, and it is not JSON
     ├── ArchiveConflict         policy ``fail``, and the slot holds another revision
+    ├── ArchiveHeld             a legal hold forbids to remove it
     ├── ArchiveCorrupt          what is stored differs from what its manifest says
     └── NotArchived             no committed revision answers the question
         └── Removed             its payloads expired, or were erased: its tombstone says when and why
@@ -33,6 +34,7 @@ __all__ = [
     "ArchiveConflict",
     "ArchiveCorrupt",
     "ArchiveError",
+    "ArchiveHeld",
     "ArchiveUnavailable",
     "ArchiveUnwritable",
     "ConfigError",
@@ -133,6 +135,10 @@ class NotRedactable(ArchiveError):
 
 class ArchiveConflict(ArchiveError):
     """Policy ``fail``: the slot already holds a revision with other bytes, or of another run."""
+
+
+class ArchiveHeld(ArchiveError):
+    """A legal hold covers it, so that nothing of it may be removed; the message names the hold."""
 
 
 class ArchiveCorrupt(ArchiveError):

@@ -193,7 +193,8 @@ WRONG = {
         "[sources.weather.entities.forecast]\nretention = 3\n",
         (
             "{path}:2: sources.weather.entities.forecast.retention: unknown field; right here are: "
-            "description, owner, sensitivity, retention_days, on_existing, codec, pack, redact, mode, "
+            "description, owner, sensitivity, retention_days, keep_newest, on_existing, codec, pack, redact, "
+            "mode, "
             "schedule, timezone, grace_minutes"
         ),
     ),

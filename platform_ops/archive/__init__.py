@@ -14,17 +14,23 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict, Unpack
 from platform_ops import settings as _settings
 from platform_ops.archive import browse as _browse
 from platform_ops.archive import content as _content
+from platform_ops.archive import erasure as _erasure
+from platform_ops.archive import expiry as _expiry
+from platform_ops.archive import holding as _holding
 from platform_ops.archive import keep as _keep
 from platform_ops.archive import read as _read
 from platform_ops.archive import status as _status
 from platform_ops.archive import store as _store
 from platform_ops.archive import verify as _verify
 from platform_ops.archive.content import Body
+from platform_ops.archive.holding import Hold, Release
 from platform_ops.archive.index import Index, Question
 from platform_ops.archive.keep import LeftAlone, Stray
 from platform_ops.archive.pack import Member
+from platform_ops.archive.removal import Removal
 from platform_ops.archive.status import Status
 from platform_ops.archive.store import Store, use_credentials
+from platform_ops.archive.tombstones import tombstone_key
 from platform_ops.archive.verify import Fault, Verdict
 from platform_ops.archive.write import Commit, Outcome, Session
 from platform_ops.entity import Entity, Manifest, Reference, RunIdentity, Slot
@@ -39,11 +45,14 @@ __all__ = [
     "Body",
     "Commit",
     "Fault",
+    "Hold",
     "Index",
     "LeftAlone",
     "Member",
     "Outcome",
     "Question",
+    "Release",
+    "Removal",
     "Session",
     "Status",
     "Store",
@@ -52,13 +61,18 @@ __all__ = [
     "as_arrow",
     "batches",
     "bodies",
+    "erase",
+    "expire",
     "files",
     "find",
+    "hold",
+    "holds",
     "index",
     "manifest",
     "newest",
     "open",
     "refer",
+    "release",
     "revisions",
     "root",
     "session",
@@ -317,12 +331,19 @@ def files(
 ) -> list[str]:
     """URLs of the payloads of each slot's newest revision: what a query engine is given.
 
+    A slot whose newest revision expired or was erased has none.
     Globbing the tree instead promises nothing: it shows superseded revisions and orphans too.
     """
-    heads = {found.slot: found for found in find(entity, since, until, settings)}
-    store = root(settings)
+    site = _site(settings)
+    store, named = root(site), Entity.parse(entity)
+    folders = (each.folder_of(named) for each in _read.templates(store, _template(site)))
+    buried = {entry.key for each in folders for entry in store.entries(f"tombstones/{each}")}
+    heads = {found.slot: found for found in find(named, since, until, site)}
     return [
-        _store.locate(store, payload.key) for head in heads.values() for payload in head.payloads
+        _store.locate(store, payload.key)
+        for head in heads.values()
+        if tombstone_key(_read.key_of(head)) not in buried
+        for payload in head.payloads
     ]
 
 
@@ -365,6 +386,87 @@ def sweep(
     :raises ConfigError: The grace period is shorter than a day.
     """
     return _keep.sweep(root(settings), prefix, grace=grace, delete=delete)
+
+
+def expire(
+    prefix: str = "",
+    *,
+    delete: bool = False,
+    pause: timedelta = _expiry.PAUSE,
+    shorten: bool = False,
+    by: str = "retention",
+    settings: Settings | None = None,
+) -> Iterator[Removal | LeftAlone]:
+    """Find, and on request remove, the payloads of revisions whose time is over.
+
+    A tombstone takes note of each; its payloads go once it has stood for the pause. A slot with a
+    manifest that is damaged or missing is left alone, and named.
+
+    :param prefix: Such as ``v1/weather``; all of the archive where empty.
+    :param delete: Do both; a dry run otherwise, which writes nothing.
+    :param pause: How long a tombstone stands before the payloads go; shorter than an hour only where
+        no task is at work.
+    :param shorten: Let today's ``retention_days`` end what a manifest promised to keep for longer;
+        the longer of the two counts otherwise.
+    :param by: Who applies the policy, for the tombstone.
+    """
+    site = _site(settings)
+    return _expiry.expire(
+        root(site), site, prefix, delete=delete, pause=pause, shorten=shorten, by=by
+    )
+
+
+def erase(
+    slot: Slot,
+    revision: int | None = None,
+    *,
+    reason: str,
+    by: str,
+    delete: bool = False,
+    settings: Settings | None = None,
+) -> list[Removal]:
+    """Erase a revision, or every one of a slot, at once: payloads, and what its manifest tells of people.
+
+    :param reason: The request, for the tombstone.
+    :param by: Who asks for it.
+    :param delete: Do it; a dry run otherwise, which writes nothing.
+    :raises ArchiveHeld: A legal hold covers the slot.
+    :raises NotArchived: There is no such revision.
+    """
+    site = _site(settings)
+    store = root(site)
+    found: list[Removal] = []
+    for template in _read.templates(store, _template(site)):
+        folder = template.render(slot)
+        if store.level(f"meta/{folder}").entries:
+            found += _erasure.erase(store, folder, revision, reason=reason, by=by, delete=delete)
+    if not found:
+        where = url(slot.entity, slot, site)
+        raise NotArchived(f"{slot}: nothing is archived; it would be below {where}")
+    return found
+
+
+def hold(
+    scope: str | Entity | Slot, *, reason: str, by: str, settings: Settings | None = None
+) -> Hold:
+    """Forbid to remove anything of a source, an entity or a slot, until the hold is released.
+
+    :param scope: A source's name, an entity, or a slot.
+    """
+    return _holding.place(root(settings), scope, reason=reason, by=by)
+
+
+def release(hold_id: str, *, reason: str, by: str, settings: Settings | None = None) -> Release:
+    """End a hold; the records of both stay.
+
+    :raises NotArchived: There is no such hold.
+    """
+    return _holding.release(root(settings), hold_id, reason=reason, by=by)
+
+
+def holds(settings: Settings | None = None) -> Iterator[tuple[Hold, Release | None]]:
+    """Every hold that was ever placed, oldest first, and its end where it has one."""
+    return _holding.holds(root(settings))
 
 
 def _site(settings: Settings | None) -> Settings:

@@ -9,7 +9,7 @@ import errno
 import hashlib
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -138,6 +138,9 @@ class DiskStore:
             return False
         return True
 
+    def replace(self, key: str, data: bytes) -> None:
+        self._publish(self._path(key), [data], _rename)
+
     def upload(self, key: str, chunks: Iterable[bytes]) -> None:
         path = self._path(key)
         try:
@@ -159,7 +162,9 @@ class DiskStore:
             with suppress(OSError):
                 path.parent.rmdir()
 
-    def _publish(self, path: Path, chunks: Iterable[bytes]) -> None:
+    def _publish(
+        self, path: Path, chunks: Iterable[bytes], put: Callable[[Path, Path], None] | None = None
+    ) -> None:
         """Write beside, make durable, then let the file appear under its name, or not at all."""
         with _storage_errors(self.folder):
             self._make_folders(self.folder / TEMP)
@@ -169,7 +174,7 @@ class DiskStore:
             _fill(descriptor, path, chunks)
             with _storage_errors(path):
                 self._make_folders(path.parent)
-                _link(temp, path)
+                (put or _link)(temp, path)
         finally:
             with suppress(OSError):
                 os.unlink(temp)
@@ -264,6 +269,11 @@ def _link(temp: Path, path: Path) -> None:
     finally:
         # A rival's name too: what is built on it must not outlive it.
         _sync_folder(path.parent)
+
+
+def _rename(temp: Path, path: Path) -> None:
+    os.rename(temp, path)
+    _sync_folder(path.parent)
 
 
 def _write_all(descriptor: int, chunk: bytes) -> None:

@@ -22,13 +22,13 @@ class Listed:
     """What three listings show of one slot, at about the same time.
 
     :param manifests: Keys, oldest first.
-    :param tombstones: Their keys.
+    :param tombstones: By key.
     :param objects: Every object in its folder of ``data/``, by key.
     """
 
     folder: str
     manifests: tuple[str, ...]
-    tombstones: tuple[str, ...]
+    tombstones: Mapping[str, Entry]
     objects: Mapping[str, Entry]
 
 
@@ -78,7 +78,7 @@ def listed(store: Store, prefix: str) -> Iterator[Listed]:
         found: dict[str, dict[str, Entry]] = {tree: {} for tree in trees}
         for entry in group:
             found[entry.key.partition("/")[0]][entry.key] = entry
-        yield Listed(folder, tuple(found["meta"]), tuple(found[TREE]), found["data"])
+        yield Listed(folder, tuple(found["meta"]), found[TREE], found["data"])
 
 
 def _folder(key: str) -> str:

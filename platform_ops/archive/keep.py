@@ -1,4 +1,4 @@
-"""Keeping: what may leave the archive, and what must not.
+"""Sweeping: what crashed writers left behind, and nobody needs.
 
 A crash leaves payloads that no manifest names, and temporary files. They are nobody's, once no writer
 can still be about to name them: that is what the grace period is for (ADR 0003).
@@ -6,7 +6,6 @@ can still be about to name them: that is what the grace period is for (ADR 0003)
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -14,12 +13,13 @@ from itertools import chain, groupby
 from secrets import token_hex
 from typing import Final, Literal
 
-from platform_ops.archive import read
+from platform_ops.archive.history import history
+from platform_ops.archive.holding import Holds, in_force
 from platform_ops.archive.store import Entry, Store, locate
-from platform_ops.entity import Manifest
-from platform_ops.errors import ArchiveCorrupt, ArchiveError, ArchiveUnavailable, ConfigError
+from platform_ops.archive.tombstones import PAYLOAD
+from platform_ops.errors import ArchiveError, ArchiveUnavailable, ConfigError
 
-__all__ = ["GRACE", "LeftAlone", "Stray", "sweep", "unlisted"]
+__all__ = ["GRACE", "LeftAlone", "Stray", "now", "sweep", "unlisted"]
 
 GRACE: Final = timedelta(days=7)
 """Longer than any task runs from its first payload to its commit."""
@@ -30,8 +30,6 @@ _LIFECYCLE: Final = {"s3": ("DaysAfterInitiation", "prefix"), "gs": ("age", "mat
 
 _CLOCK: Final = ".sweep"
 _TEMPORARY: Final = (".tmp", _CLOCK)
-_PAYLOAD: Final = re.compile(r"data/(?P<folder>.+)/[0-9]{6,}-[0-9a-f]{12}/[^/]+")
-
 
 StrayKind = Literal["payload", "temporary"]
 
@@ -42,6 +40,7 @@ class Stray:
 
     :param kind: A ``payload`` that no manifest names, or a ``temporary`` file.
     :param removed: Whether it is gone now; a dry run removes nothing.
+    :param held_by: The legal hold on its slot, for which it stays.
     """
 
     kind: StrayKind
@@ -50,6 +49,7 @@ class Stray:
     size_bytes: int
     modified_utc: datetime
     removed: bool = False
+    held_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +100,9 @@ def _sweep(
     store: Store, prefix: str, grace: timedelta, delete: bool
 ) -> Iterator[Stray | LeftAlone]:
     # The store's own clock, where it may be written to: both times that are compared are then its.
-    before = (_now(store) if delete else datetime.now(UTC)) - grace
+    before = (now(store) if delete else datetime.now(UTC)) - grace
     for found in _unneeded(store, prefix, before):
-        if delete and isinstance(found, Stray):
+        if delete and isinstance(found, Stray) and not found.held_by:
             store.delete(found.key)
             yield replace(found, removed=True)
         else:
@@ -126,23 +126,30 @@ def _orphans(store: Store, prefix: str, before: datetime) -> Iterator[Stray | Le
             )
             yield LeftAlone(locate(store, "data"), message)
         return
+    holds: Holds | None = None
     for folder, group in groupby(objects, key=_slot_folder):
         if folder is None:
             yield from (_foreign(store, entry) for entry in group)
             continue
         revisions = groupby(group, key=lambda entry: entry.key.rpartition("/")[0])
         stale = [stray for _, each in revisions for stray in _stale(store, "payload", each, before)]
+        if not stale:
+            continue
         try:
             # After the payloads were listed: whoever has committed since is seen.
-            needed = _referred(store, folder) if stale else set()
+            needed = history(store, folder).named
         except ArchiveError as err:
             yield LeftAlone(locate(store, f"data/{folder}"), str(err))
             continue
-        yield from (stray for stray in stale if stray.key not in needed)
+        holds = in_force(store, holds)
+        hold = holds.over(folder)
+        for stray in stale:
+            if stray.key not in needed:
+                yield replace(stray, held_by=hold.id) if hold else stray
 
 
 def _slot_folder(entry: Entry) -> str | None:
-    hit = _PAYLOAD.fullmatch(entry.key)
+    hit = PAYLOAD.fullmatch(entry.key)
     return hit["folder"] if hit else None
 
 
@@ -167,26 +174,7 @@ def _stale(
     yield from found
 
 
-def _referred(store: Store, folder: str) -> set[str]:
-    """Keys of the payloads that a slot's manifests name: writers share within a slot alone.
-
-    :raises ArchiveCorrupt: A manifest is damaged or missing, and nobody knows what it named.
-    """
-    needed: set[str] = set()
-    before: Manifest | None = None
-    for entry in store.level(f"meta/{folder}").entries:
-        manifest = read.manifest_at(store, entry.key)
-        if manifest.previous_sha256 != (read.manifest_digest(before) if before else None):
-            raise ArchiveCorrupt(
-                f"{locate(store, entry.key)}: does not continue the revision before it, "
-                "which is missing or damaged"
-            )
-        needed.update(blob.key for payload in manifest.payloads for blob in payload.blobs)
-        before = manifest
-    return needed
-
-
-def _now(store: Store) -> datetime:
+def now(store: Store) -> datetime:
     """The time by the store's clock, whatever this machine's says: that of an object made now."""
     # A folder of its own: a rival that takes its own away must not take ours.
     key = f"{_CLOCK}/{token_hex(8)}/now"

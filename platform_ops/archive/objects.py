@@ -122,6 +122,10 @@ class ObjectStore:
                 return False
         return True
 
+    def replace(self, key: str, data: bytes) -> None:
+        with self._store_errors(key):
+            self._obstore.put(self._client, key, data, mode="overwrite")
+
     def upload(self, key: str, chunks: Iterable[bytes]) -> None:
         from obstore.exceptions import BaseError
 

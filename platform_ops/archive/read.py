@@ -16,6 +16,7 @@ from platform_ops.url_scheme import Template, encode, manifest_key, template_key
 __all__ = [
     "find",
     "former",
+    "key_of",
     "manifest_at",
     "manifest_digest",
     "misplaced",
@@ -59,13 +60,14 @@ def _listed(store: Store, key: str, slot: Slot | None = None) -> Manifest:
 def misplaced(key: str, manifest: Manifest) -> str | None:
     """Why a manifest does not belong under a key: it was moved, copied or swapped; None if it does."""
     try:
-        belongs = _place(manifest)
+        belongs = key_of(manifest)
     except UrlError as err:
         return f"written by another release, whose template this one cannot read: {err}"
     return None if key == belongs else f"its slot and revision belong at {belongs}"
 
 
-def _place(manifest: Manifest) -> str:
+def key_of(manifest: Manifest) -> str:
+    """Where a manifest belongs."""
     folder = Template.compile(manifest.template).render(manifest.slot)
     return manifest_key(folder, manifest.revision)
 
@@ -131,7 +133,7 @@ def reference(store: Store, manifest: Manifest) -> Reference:
     return Reference(
         entity=str(manifest.slot.entity),
         revision=manifest.revision,
-        manifest_url=locate(store, _place(manifest)),
+        manifest_url=locate(store, key_of(manifest)),
         manifest_sha256=manifest_digest(manifest),
         sha256=manifest.sha256,
         size_bytes=manifest.size_bytes,

@@ -97,6 +97,12 @@ class Store(Protocol):
         :raises ArchiveUnavailable: The outcome is unknown: read the key to learn it.
         """
 
+    def replace(self, key: str, data: bytes) -> None:
+        """Put a small object, durably, in place of the one that is there, which is whole until then.
+
+        For the redaction of a manifest alone: nothing else is ever written over (ADR 0009).
+        """
+
     def upload(self, key: str, chunks: Iterable[bytes]) -> None:
         """Stream an object of any size to a key that no other writer uses.
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final, Literal, TypeVar
 
-from platform_ops.archive import holds, read
+from platform_ops.archive import holding, read
 from platform_ops.archive.history import Listed, continues, listed
 from platform_ops.archive.store import Store, locate
 from platform_ops.archive.tombstones import Tombstone, tombstone_key
@@ -289,7 +289,7 @@ def _records(store: Store) -> Iterator[Verdict]:
     """Faults of what stands beside the slots: the templates of their folders, and the holds."""
     checks: tuple[tuple[FaultKind, str, Callable[[Store, str], object]], ...] = (
         ("template", "templates", read.template_at),
-        ("hold", holds.TREE, holds.check),
+        ("hold", holding.TREE, holding.check),
     )
     for kind, tree, check in checks:
         for entry in store.entries(tree):

@@ -183,6 +183,9 @@ class EntitySettings(Section):
         description="How long a revision is kept after its commit; kept for ever where unset.",
         json_schema_extra={"unit": "days"},
     )
+    keep_newest: bool = Field(
+        False, description="Never expire the newest revision of a slot, whatever its age."
+    )
     on_existing: OnExisting | None = Field(
         None, description="Overrides ``archive.on_existing`` for this entity."
     )

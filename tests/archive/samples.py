@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, Self
+
+import pytest
 
 from platform_ops import archive
-from platform_ops.archive import Commit
+from platform_ops.archive import Commit, expiry, keep, write
 from platform_ops.entity import Entity, Origin, Part, RunIdentity, Slot
 from platform_ops.settings import OnExisting, Settings
 
@@ -55,6 +59,21 @@ def commit(
                 session.write(each)
     assert session.commit is not None
     return session.commit
+
+
+@contextmanager
+def aged(days: int) -> Iterator[None]:
+    """Commits made in here were made so many days ago, as their manifests tell it."""
+
+    class Then(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return cls.fromtimestamp(time.time() - days * 86_400, tz)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (write, keep, expiry):
+            patch.setattr(module, "datetime", Then)
+        yield
 
 
 def faults(settings: Settings) -> list[str]:

@@ -19,18 +19,30 @@ from typing import Any, Final, Literal
 from pydantic import TypeAdapter
 
 from platform_ops import sealed
+from platform_ops.archive.read import template_at
 from platform_ops.archive.store import Store, locate, put_once
 from platform_ops.entity import Entity, Slot
 from platform_ops.errors import ArchiveCorrupt, ConfigError, NotArchived
 from platform_ops.url_scheme import Template, encode
 
-__all__ = ["TREE", "Hold", "Holds", "Release", "check", "holds", "in_force", "place", "release"]
+__all__ = [
+    "TREE",
+    "Hold",
+    "Holds",
+    "Release",
+    "check",
+    "holds",
+    "in_force",
+    "place",
+    "release",
+    "require_words",
+]
 
 TREE: Final = "holds"
 VERSION: Final = 1
 _RELEASED: Final = ".released.json"
 
-_Kind = Literal["hold", "release"]
+_Kind = Literal["hold", "release", "require_words"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +94,14 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """The holds in force, and the templates by which a folder tells what it is of."""
+    """The holds in force, and the templates by which a folder tells what it is of.
+
+    :param keys: Keys of every record of a hold or release, as they were when these were read.
+    """
 
     holds: tuple[Hold, ...]
     templates: tuple[Template, ...]
+    keys: tuple[str, ...]
 
     def over(self, folder: str) -> Hold | None:
         """A hold that covers a slot's folder.
@@ -105,7 +121,7 @@ def place(store: Store, scope: str | Entity | Slot, *, reason: str, by: str) -> 
     :param scope: A source's name, an entity, or a slot.
     :raises ConfigError: The reason or the name of who asks is empty.
     """
-    _require_words(reason, by)
+    require_words(reason, by)
     now = datetime.now(UTC)
     slot = scope if isinstance(scope, Slot) else None
     entity = scope if isinstance(scope, Entity) else slot.entity if slot else None
@@ -127,7 +143,7 @@ def release(store: Store, hold_id: str, *, reason: str, by: str) -> Release:
 
     :raises NotArchived: There is no such hold; the message lists those in force.
     """
-    _require_words(reason, by)
+    require_words(reason, by)
     known = {hold.id: ended for hold, ended in holds(store)}
     if hold_id not in known:
         alive = ", ".join(each for each, ended in known.items() if ended is None) or "none"
@@ -164,13 +180,18 @@ def check(store: Store, key: str) -> None:
         _hold_at(store, key)
 
 
-def in_force(store: Store) -> Holds:
-    """The holds that are placed and not released."""
-    alive = tuple(hold for hold, ended in holds(store) if ended is None)
-    texts = (
-        (store.read(entry.key).decode() for entry in store.entries("templates")) if alive else ()
-    )
-    return Holds(alive, tuple(Template.compile(text) for text in texts))
+def in_force(store: Store, known: Holds | None = None) -> Holds:
+    """The holds that are placed and not released.
+
+    :param known: What was read before, which is the answer where no record was added since.
+    :raises ArchiveCorrupt: As in :func:`holds`.
+    """
+    keys = tuple(entry.key for entry in store.level(TREE).entries)
+    if known is not None and known.keys == keys:
+        return known
+    alive = tuple(hold for hold, ended in holds(store) if ended is None) if keys else ()
+    recorded = store.entries("templates") if alive else ()
+    return Holds(alive, tuple(template_at(store, entry.key) for entry in recorded), keys)
 
 
 def _key(hold_id: str) -> str:
@@ -207,7 +228,11 @@ def _read(store: Store, key: str, kind: _Kind) -> Any:  # Any: a Hold or a Relea
     return sealed.from_json(_adapter(kind), store.read(key), locate(store, key), kind, VERSION)
 
 
-def _require_words(reason: str, by: str) -> None:
+def require_words(reason: str, by: str) -> None:
+    """Refuse a record that does not say who asked, or why.
+
+    :raises ConfigError: One of them is empty.
+    """
     for name, words in (("reason", reason), ("by", by)):
         if not words.strip():
             raise ConfigError(f"{name} is empty; a record of this kind says who asked, and why")
