@@ -106,8 +106,11 @@ def _redacted(manifest: Manifest) -> Manifest:
     Its slot, the names of its payloads and their digests stay: the folders and the chain hang on them.
     """
     payloads = tuple(_without_origin(payload) for payload in manifest.payloads)
-    hidden = ("payloads.origin", "payloads.members")
-    return replace(manifest, payloads=payloads, redacted=(*manifest.redacted, *hidden))
+    return replace(
+        manifest,
+        payloads=payloads,
+        redacted={**manifest.redacted, "payloads.origin": len(payloads)},
+    )
 
 
 def _without_origin(payload: Payload) -> Payload:
