@@ -199,6 +199,15 @@ def integration(session: nox.Session) -> None:
     _run_with_grace(session, "pytest", "tests/integration", *session.posargs)
 
 
+@nox.session(reuse_venv=True)
+def races(session: nox.Session) -> None:
+    """Let sixteen writers meet on one slot a hundred times, on each store and for each policy."""
+    session.install("--editable", ".[all]", "--group", "integration", *LOCKED)
+    session.env |= {"RIVALS": "16", "RIVAL_ROUNDS": "100", "AZURITE": _azurite(session)}
+    where = ("tests/archive/test_rivals.py", "tests/integration/azure/test_rivals.py")
+    session.run("pytest", *PARALLEL, *where, *session.posargs)
+
+
 @nox.session
 def lowest(session: nox.Session) -> None:
     """Run the tests with the lowest direct versions that pyproject.toml admits."""

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.fakes import azurite
 
@@ -20,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NOXFILE = ROOT / "noxfile.py"
 SESSIONS = [
     *("demo", "tests", "lint", "types", "layers", "docs", "docs-live", "integration"),
-    *("lowest", "bench", "build", "wheel", "publish", "lock"),
+    *("races", "lowest", "bench", "build", "wheel", "publish", "lock"),
 ]
 
 
@@ -38,7 +39,7 @@ def _pins() -> dict[str, list[Requirement]]:
     for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines():
         if not line.startswith("#"):
             pin = Requirement(line)
-            pins.setdefault(pin.name, []).append(pin)
+            pins.setdefault(canonicalize_name(pin.name), []).append(pin)
     return pins
 
 
@@ -53,7 +54,9 @@ def _declared() -> dict[str, Requirement]:
     ]
     found = [Requirement(text) for texts in lists for text in texts if isinstance(text, str)]
     return {
-        requirement.name: requirement for requirement in found if requirement.name != "platform-ops"
+        canonicalize_name(requirement.name): requirement
+        for requirement in found
+        if requirement.name != "platform-ops"
     }
 
 
@@ -156,7 +159,7 @@ def test_ci_runs_the_command_of_the_readme_first() -> None:
 
     assert f"python3 {steps[0][1]}" in readme
     assert [name for name, _ in steps] == [
-        *("tests", "lint", "types", "layers", "docs", "integration", "wheel", "lowest")
+        *("tests", "lint", "types", "layers", "docs", "integration", "races", "wheel", "lowest")
     ]
 
 

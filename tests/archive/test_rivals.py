@@ -1,4 +1,8 @@
-"""Eight writers at once on one slot: every revision is somebody's, none is lost, none is doubled."""
+"""Writers at once on one slot: every revision is somebody's, none is lost, none is doubled.
+
+Eight of them for ten rounds, or as many as ``RIVALS`` and ``RIVAL_ROUNDS`` say: `nox -s races` lets
+sixteen meet a hundred times.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +22,8 @@ from platform_ops.settings import OnExisting, Settings
 from tests.archive.places import Disk, Place, in_a_bucket, settings_of
 from tests.archive.samples import commit, faults, part, run, slot
 
-WRITERS = 8
-ROUNDS = 10
+WRITERS = int(os.environ.get("RIVALS", "8"))
+ROUNDS = int(os.environ.get("RIVAL_ROUNDS", "10"))
 STORES = ("AWS_", "AZURE_", "GOOGLE_")
 """Beginnings of the variables that tell a client where its store is."""
 
