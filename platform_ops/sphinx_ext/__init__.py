@@ -23,7 +23,7 @@ from platform_ops.errors import ConfigError
 from platform_ops.registry import CatalogConfig
 from platform_ops.registry.build import build
 from platform_ops.registry.model import Catalog
-from platform_ops.sphinx_ext import elements, machines, navigation, search
+from platform_ops.sphinx_ext import elements, machines, navigation, search, speed
 from platform_ops.sphinx_ext.additions import (
     AdditionIndexDirective,
     OptionIndexDirective,
@@ -78,7 +78,8 @@ def _load_catalog(app: Sphinx) -> None:
     )
     domain_of(app.env).site = site
     pages = dict(generated_pages(site))
-    app.project = CatalogProject(app.project, Path(app.doctreedir, "airflow-pages"), pages)
+    folder = Path(app.doctreedir, "airflow-pages")
+    app.project = CatalogProject(app.project, folder, pages, Path(app.outdir))
     app.env.project = app.project
     app.config.html_static_path.append(str(_STATIC))
     # Where written pages use autodoc, Airflow writes a configuration when it finds none.
@@ -140,6 +141,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     _add_settings(app)
     elements.register(app)
     navigation.connect(app)
+    speed.connect(app)
     app.add_domain(AirflowDomain)
     machines.connect(app)
     search.connect(app)

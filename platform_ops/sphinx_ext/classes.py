@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from docutils import nodes
 from docutils.parsers.rst import directives
 
-from platform_ops.registry.docstrings import first_sentence, plain
+from platform_ops.registry.docstrings import plain
 from platform_ops.registry.model import ClassEntry, Dag, Parameter
 from platform_ops.sphinx_ext.connections import form_table
 from platform_ops.sphinx_ext.directives import CatalogDirective
@@ -125,8 +125,7 @@ class ClassDirective(CatalogDirective):
         if not content:
             content.append(paragraph("None of its own."))
         content += (
-            self._inherited_table(base, parameters)
-            for base, parameters in self.site.inherited(entry)
+            self._inherited(base, parameters) for base, parameters in self.site.inherited(entry)
         )
         return self.section("Parameters", *content)
 
@@ -148,19 +147,13 @@ class ClassDirective(CatalogDirective):
             quiet=owner is None or owner.base,
         )
 
-    def _inherited_table(self, base: ClassEntry, parameters: Sequence[Parameter]) -> nodes.Node:
-        """A plain table: these are told in full on the base's own page, once."""
-        rows = [
-            (
-                [nodes.literal("", each.name), *_parameter_badges(each)],
-                [_signature(each), paragraph(first_sentence(plain(each.description)))],
-            )
-            for each in parameters
-        ]
-        shown = table(("Parameter", "Meaning"), rows, classes=["airflow-parameters"])
+    def _inherited(self, base: ClassEntry, parameters: Sequence[Parameter]) -> nodes.Node:
+        """Names alone: they are told in full on the base's own page, once."""
+        names = nodes.inline("", ", ".join(each.name for each in parameters))
+        names["classes"].append("airflow-names")
         count = f"{len(parameters)} more" if len(parameters) > 1 else "One more"
         lead = paragraph("In full on the page of ", self._class_link(base, base.name), ".")
-        return folded("", lead, shown, summary=f"{count} from {base.short}")
+        return folded("", lead, paragraph(names), summary=f"{count} from {base.short}")
 
     def _class_link(self, entry: ClassEntry | None, name: str) -> nodes.Node:
         if entry is None:

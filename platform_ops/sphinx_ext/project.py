@@ -29,12 +29,16 @@ class CatalogProject(Project):
     :param written: The project that it takes the place of.
     :param folder: Where generated sources are kept.
     :param pages: Document name to source text.
+    :param output: Where the site is written: what lies there, in Markdown too, is no source.
     """
 
-    def __init__(self, written: Project, folder: Path, pages: Mapping[str, str]) -> None:
+    def __init__(
+        self, written: Project, folder: Path, pages: Mapping[str, str], output: Path
+    ) -> None:
         super().__init__(written.srcdir, written.source_suffix)
         self.restore(written)
         self._folder = folder
+        self._output = output
         self._pages = dict(pages)
         self._generated: set[str] = set()
 
@@ -42,10 +46,12 @@ class CatalogProject(Project):
         self, exclude_paths: Iterable[str] = (), include_paths: Iterable[str] = ("**",)
     ) -> set[str]:
         """Find written documents, then add the generated ones that are not among them."""
-        excluded = [*exclude_paths]
-        if self._folder.is_relative_to(self.srcdir):  # an output folder inside the source tree
-            excluded.append(f"{self._folder.relative_to(self.srcdir).as_posix()}/**")
-        written = super().discover(excluded, include_paths)
+        inside = [  # an output folder inside the source tree
+            f"{folder.relative_to(self.srcdir).as_posix()}/**"
+            for folder in (self._folder, self._output)
+            if folder != self.srcdir and folder.is_relative_to(self.srcdir)
+        ]
+        written = super().discover([*exclude_paths, *inside], include_paths)
         self._generated = self._pages.keys() - written
         for docname in self._generated:
             self._write(docname)
