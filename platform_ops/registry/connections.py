@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from platform_ops.registry.model import Connection, ConnectionField
@@ -48,13 +49,49 @@ def connection(info: Mapping[str, Any], package: str) -> Connection:  # Any: pro
     extra = [
         _extra_field(name, each, hints) for name, each in (info.get("conn-fields") or {}).items()
     ]
+    conn_type = str(info["connection-type"])
+    fields = (*standard, *extra)
+    values = _example(conn_type, fields)
     return Connection(
-        conn_type=str(info["connection-type"]),
-        title=str(info.get("hook-name") or info["connection-type"]),
+        conn_type=conn_type,
+        title=str(info.get("hook-name") or conn_type),
         hook=hook,
         package=package,
-        fields=(*standard, *extra),
+        fields=fields,
+        uri=_uri(values),
+        json=json.dumps(values, indent=2, ensure_ascii=False),
     )
+
+
+def _example(conn_type: str, fields: Iterable[ConnectionField]) -> dict[str, Any]:  # Any: JSON
+    """A connection with what the form suggests, and words where a user's own secrets belong."""
+    values: dict[str, Any] = {"conn_type": conn_type}
+    extra: dict[str, Any] = {}
+    for field in fields:
+        target = values if field.standard else extra
+        if field.secret or field.name == "login":
+            target[field.name] = field.name.upper()
+        elif field.name != "extra" and _is_value(field):
+            number = field.type == "integer" and field.placeholder.isdigit()
+            target[field.name] = int(field.placeholder) if number else field.placeholder
+    return {**values, "extra": extra} if extra else values
+
+
+def _is_value(field: ConnectionField) -> bool:
+    """Whether a placeholder shows a value, rather than words about one."""
+    text = field.placeholder.strip()
+    return bool(text) and not re.search(r"\s", text) and (field.name != "port" or text.isdigit())
+
+
+def _uri(values: Mapping[str, Any]) -> str:  # Any: JSON
+    """As Airflow writes it, with all its rules of quoting."""
+    from airflow.sdk import Connection as AirflowConnection
+
+    extra = json.dumps(values["extra"]) if "extra" in values else None
+    try:
+        return str(AirflowConnection(conn_id="", **{**values, "extra": extra}).get_uri())
+    except Exception:  # noqa: BLE001  a type whose fields make no URI still has its JSON
+        return ""
 
 
 def _extra_field(

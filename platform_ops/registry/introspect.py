@@ -152,6 +152,7 @@ def _describe(cls: type, kind: str, package: str, outside: list[str], *, base: b
         since=doc.since,
         deprecated=doc.deprecated or _text(vars(cls).get("__deprecated__", "")),
         durable=kind in TASKS and durable(cls),
+        triggers=tuple(_triggers(cls)) if kind in TASKS and not base else (),
         links=extra_links(cls) if kind in TASKS else (),
         ui_color=_text(getattr(cls, "ui_color", "")) if kind in TASKS else "",
         ui_fgcolor=_text(getattr(cls, "ui_fgcolor", "")) if kind in TASKS else "",
@@ -191,6 +192,22 @@ def _defers(cls: type) -> bool:
         for value in vars(owner).values()
         if inspect.isfunction(value)
     )
+
+
+def _triggers(cls: type) -> Iterator[str]:
+    """Triggers that the code of its methods names."""
+    found: dict[str, None] = {}
+    for owner in cls.__mro__:
+        if owner.__module__.startswith("airflow.sdk."):
+            continue
+        known = vars(sys.modules[owner.__module__])
+        for value in vars(owner).values():
+            if inspect.isfunction(value):
+                for name in inspect.unwrap(value).__code__.co_names:
+                    meant = known.get(name)
+                    if isinstance(meant, type) and kind_of(meant) == "trigger":
+                        found[dotted(meant)] = None
+    yield from found
 
 
 def _conn_type(hook: object) -> str:

@@ -81,6 +81,7 @@ class ClassEntry:
     :param static: Read from its source alone, since its module cannot be imported.
     :param archiving: Whether it stands on a base that archives what it brings.
     :param durable: Whether a task that was interrupted takes up its remote job again.
+    :param triggers: Dotted names of the triggers that it may defer to.
     :param links: Buttons that it adds to the task's page.
     :param used_by: Ids of the DAGs that have a task of this very class.
     :param name: Module and class: its identity.
@@ -127,6 +128,7 @@ class ClassEntry:
     static: bool = False
     archiving: bool = False
     durable: bool = False
+    triggers: tuple[str, ...] = ()
     links: tuple[ExtraLink, ...] = ()
     ui_color: str = ""
     ui_fgcolor: str = ""
@@ -164,13 +166,19 @@ class ConnectionField:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A connection type, with its form as the UI draws it."""
+    """A connection type, with its form as the UI draws it.
+
+    :param uri: An example as one URI, as Airflow itself would write it.
+    :param json: The same as JSON.
+    """
 
     conn_type: str
     title: str
     hook: str
     package: str
     fields: tuple[ConnectionField, ...] = ()
+    uri: str = ""
+    json: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The page of an operator, sensor, hook, trigger or notifier."""
+"""The page of a class: an operator, a hook, or any other kind."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 from docutils import nodes
 from docutils.parsers.rst import directives
 
+from platform_ops.registry.classify import TASKS
 from platform_ops.registry.docstrings import plain
 from platform_ops.registry.model import ClassEntry, Dag, Parameter
-from platform_ops.sphinx_ext.connections import form_table
+from platform_ops.sphinx_ext.connections import form_table, pasted
 from platform_ops.sphinx_ext.directives import CatalogDirective
 from platform_ops.sphinx_ext.elements import (
     Cell,
@@ -26,13 +27,19 @@ from platform_ops.sphinx_ext.elements import (
 )
 from platform_ops.sphinx_ext.methods import method_nodes
 from platform_ops.sphinx_ext.source import dag_file, shown_source
+from platform_ops.sphinx_ext.surroundings import (
+    archived,
+    in_the_ui,
+    mapping_note,
+    related,
+    static_note,
+)
 from platform_ops.sphinx_ext.tables import metrics_table, retried_badge
 
 __all__ = ["ClassDirective"]
 
 _LONGEST_EXAMPLE = 120  # lines; a longer file is linked instead of shown
 _MARK = re.compile(r"\s*\(templated\)(?=\s*\.?\s*$)", re.IGNORECASE)
-_DESCRIBED = {"operator", "sensor"}
 
 
 class ClassDirective(CatalogDirective):
@@ -85,10 +92,14 @@ class ClassDirective(CatalogDirective):
         if entry.deprecated:
             text = f"Deprecated: {plain(entry.deprecated)}"
             yield nodes.warning("", paragraph(text))
+        if entry.static:
+            yield static_note(self.site, entry)
         yield self.highlighted(entry.import_line, "python", "airflow-import")
         yield from self.prose.blocks(entry.description, where, within=where, quiet=entry.base)
 
     def _sections(self, entry: ClassEntry) -> Iterator[nodes.section]:
+        if landed := archived(self.site, entry):
+            yield self.section("What it archives", landed)
         yield self._parameters(entry)
         if connection := self.site.connections.get(entry.conn_type):
             hook = [xref("hook", entry.hook), " over "] if entry.hook else []
@@ -96,7 +107,8 @@ class ClassDirective(CatalogDirective):
                 *(["Works through ", *hook] if hook else ["Is made for "]),
                 "a connection of type ", xref("connection", connection.conn_type), ".",
             )  # fmt: skip
-            yield self.section("Connection", lead, form_table(connection))
+            ways = pasted(self, connection)
+            yield self.section("Connection", lead, form_table(connection), *ways)
         if metrics := self.site.metrics_of(entry):
             shown = metrics_table(self, metrics)
             count = f"{len(metrics)} metrics" if len(metrics) > 1 else "One metric"
@@ -107,6 +119,10 @@ class ClassDirective(CatalogDirective):
             yield from self._examples(entry, users)
         if entry.methods and not entry.base and self.config.airflow_methods:
             yield self.section("Methods", *method_nodes(self, entry, index=self._indexed))
+        if looks := in_the_ui(self, entry):
+            yield self.section("In Airflow's UI", looks)
+        if relatives := related(self, entry):
+            yield self.section("Related", relatives)
         yield self.section("Source", *self._source(entry))
 
     def _parameters(self, entry: ClassEntry) -> nodes.section:
@@ -124,6 +140,8 @@ class ClassDirective(CatalogDirective):
             content.append(self._parameter_table(entry, parameters))
         if not content:
             content.append(paragraph("None of its own."))
+        elif note := mapping_note(entry):
+            content.append(note)
         content += (
             self._inherited(base, parameters) for base, parameters in self.site.inherited(entry)
         )
@@ -225,8 +243,14 @@ def _badges(entry: ClassEntry) -> Iterator[nodes.Node]:
     yield badge(entry.kind, "kind")
     if entry.abstract:
         yield badge("abstract", "plain")
-    if entry.deferrable and entry.kind in _DESCRIBED:
+    if entry.archiving:
+        yield badge("archiving", "archiving")
+    if entry.deferrable and entry.kind in TASKS:
         yield badge("deferrable", "plain")
+    if entry.durable:
+        yield badge("survives a lost worker", "plain")
+    if entry.system:
+        yield badge(entry.system, "plain")
     if entry.deprecated:
         yield badge("deprecated", "deprecated")
     if entry.since:

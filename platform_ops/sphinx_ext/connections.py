@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Iterator
 
 from docutils import nodes
 
@@ -11,7 +11,7 @@ from platform_ops.registry.model import Connection, ConnectionField
 from platform_ops.sphinx_ext.directives import CatalogDirective
 from platform_ops.sphinx_ext.elements import badge, code, paragraph, table, xref
 
-__all__ = ["ConnectionIndexDirective", "form_table"]
+__all__ = ["ConnectionIndexDirective", "form_table", "pasted"]
 
 
 class ConnectionIndexDirective(CatalogDirective):
@@ -35,12 +35,22 @@ class ConnectionIndexDirective(CatalogDirective):
             connection.title,
             paragraph(*parts, "."),
             form_table(connection),
-            paragraph("As an environment variable:"),
-            self.highlighted(_example(connection), "bash"),
+            *pasted(self, connection),
         )
         section.insert(0, self.anchor(anchor))
         section.insert(0, section.pop(1))  # the title stays first
         return section
+
+
+def pasted(directive: CatalogDirective, connection: Connection) -> Iterator[nodes.Node]:
+    """The connection as an environment variable, to copy and fill in."""
+    name = f"AIRFLOW_CONN_{connection.conn_type.upper()}_DEFAULT"
+    if connection.json:
+        yield paragraph("As an environment variable, in JSON:")
+        yield directive.highlighted(f"export {name}='{connection.json}'", "bash")
+    if connection.uri:
+        yield paragraph("Or as a URI:")
+        yield directive.highlighted(f"export {name}='{connection.uri}'", "bash")
 
 
 def form_table(connection: Connection) -> nodes.table:
@@ -70,22 +80,6 @@ def _meaning(field: ConnectionField) -> list[nodes.Node]:
     if field.default:
         blocks.append(paragraph("Default ", code(field.default)))
     return blocks
-
-
-def _example(connection: Connection) -> str:
-    """A connection as JSON, which every field fits into without escaping."""
-    values: dict[str, object] = {"conn_type": connection.conn_type}
-    extra: dict[str, object] = {}
-    for field in connection.fields:
-        target = values if field.standard else extra
-        if field.secret or field.name == "login":
-            target[field.name] = "…"
-        elif field.name != "extra" and _is_value(field):
-            target[field.name] = field.placeholder
-    if extra:
-        values["extra"] = extra
-    name = f"AIRFLOW_CONN_{connection.conn_type.upper()}_DEFAULT"
-    return f"export {name}='{json.dumps(values, indent=2, ensure_ascii=False)}'"
 
 
 def _is_value(field: ConnectionField) -> bool:

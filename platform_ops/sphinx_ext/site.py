@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from platform_ops.registry.classify import TASKS
 from platform_ops.registry.model import (
     Catalog,
     ClassEntry,
     Connection,
     Dag,
+    Entity,
     ErrorEntry,
     Metric,
     Package,
@@ -158,6 +160,40 @@ class Site:
         """DAGs with a task of this very class."""
         return self._users.get(entry.name, ())
 
+    def archived_by(self, entry: ClassEntry) -> Iterator[tuple[Dag, Entity]]:
+        """What tasks of this class write that the site has agreed to take in, by DAG."""
+        for dag in self.dags_using(entry):
+            outlets = {
+                name for task in dag.tasks if task.operator == entry.name for name in task.writes
+            }
+            uris = {each.uri for each in dag.writes if each.name in outlets}
+            yield from (
+                (dag, each)
+                for each in self.catalog.entities
+                if each.asset in outlets | uris or each.name in outlets
+            )
+
+    @cached_property
+    def _of_system(self) -> Mapping[tuple[str, str], list[ClassEntry]]:
+        found: dict[tuple[str, str], list[ClassEntry]] = defaultdict(list)
+        for each in self.catalog.classes:
+            if each.system and not each.base:
+                found[each.package, each.system].append(each)
+        return found
+
+    def related(self, entry: ClassEntry) -> Iterator[tuple[str, str, list[ClassEntry]]]:
+        """Title, kind and members of each group of relatives, nearest first."""
+        near = {"Hook": ("hook", [entry.hook]), "Defers to": ("trigger", entry.triggers)}
+        named = {entry.name}
+        for title, (kind, names) in near.items():
+            found = [self.classes[name] for name in names if name in self.classes]
+            named.update(each.name for each in found)
+            yield title, kind, found
+        around = self._of_system.get((entry.package, entry.system), [])
+        for kind in (*TASKS, "hook", "trigger"):
+            others = [each for each in around if each.kind == kind and each.name not in named]
+            yield KINDS[kind].title, kind, others
+
     def metrics_of(self, entry: ClassEntry) -> tuple[Metric, ...]:
         """Metrics that the class's own package, or that of a base, emits."""
         if entry.kind not in _EMITTERS:
@@ -254,5 +290,7 @@ class Site:
             self.errors_of(entry),
             self.catalog.errors if entry.raises else (),
             self.connections.get(entry.conn_type),
+            [(dag.dag_id, each.url_example, each.asset) for dag, each in self.archived_by(entry)],
+            [(title, [each.public for each in found]) for title, _, found in self.related(entry)],
             [(base.public, [each.name for each in own]) for base, own in self.inherited(entry)],
         )
