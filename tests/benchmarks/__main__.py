@@ -8,7 +8,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import http_ingest, verify
+from tests.benchmarks import find, http_ingest, verify
 
 
 def main() -> int:
@@ -29,6 +29,7 @@ def main() -> int:
         if row["mib_per_s"] < 1.5 * peer["mib_per_s"] or row["peak_mib"] > 120
     ]
     broken += _verified(console)
+    broken += _found(console)
     for line in broken:
         console.print(line, style="red")
     return bool(broken)
@@ -46,6 +47,25 @@ def _verified(console: Console) -> list[str]:
         for shape, row in figures.items()
         if row["verify --full"] < verify.PROMISE * row["sha256sum"]
     ]
+
+
+def _found(console: Console) -> list[str]:
+    figures = find.main()
+    table = Table("the index", "")
+    for name in ("rebuild", "refresh"):
+        table.add_row(f"{name}, {find.MANIFESTS:,} manifests", f"{figures[name]:,.0f} a second")
+    asked = {name: seconds for name, seconds in figures.items() if name.startswith("find")}
+    for name, seconds in asked.items():
+        table.add_row(f"{name}, {find.ROWS:,} revisions", f"{seconds * 1000:.1f} ms")
+    console.print(table)
+    slow = [
+        f"{name}: promised within {find.FIND_PROMISE_S} s"
+        for name, seconds in asked.items()
+        if seconds > find.FIND_PROMISE_S
+    ]
+    if figures["rebuild"] < find.REBUILD_PROMISE:
+        slow.append(f"rebuild of the index: promised {find.REBUILD_PROMISE:,} manifests a second")
+    return slow
 
 
 if __name__ == "__main__":

@@ -76,6 +76,11 @@ class Index:
         self.path = path
         self._store = store
 
+    @property
+    def root(self) -> str:
+        """URL of the store that it is of."""
+        return self._store.url
+
     @classmethod
     def at(cls, store: Store, folder: str | Path) -> Index:
         """The index of a store, in a folder that may hold those of others too."""
@@ -155,7 +160,7 @@ class Index:
         changes = Changes(connection, self._store, prefix)
         count = 0
         for rows in reading.rows(self._store, changes.to_read()):
-            _insert(connection, rows, changes.replaced)
+            insert(connection, rows, changes.replaced)
             if (count + len(rows)) // _COMMIT_EVERY > count // _COMMIT_EVERY:
                 connection.execute("COMMIT")
                 connection.execute("BEGIN IMMEDIATE")
@@ -165,13 +170,17 @@ class Index:
         gone = [(microseconds(started), row_id) for row_id in changes.gone]
         connection.executemany("UPDATE manifests SET gone_us = ? WHERE id = ?", gone)
         _bury(connection, self._store, prefix)
-        _note(connection, prefix, started)
+        note(connection, prefix, started)
         connection.execute("COMMIT")
         tables.index_columns(connection)
         return Refreshed(changes.listed, count, len(gone))
 
 
-def _insert(connection: sqlite3.Connection, rows: list[Row], replaced: dict[str, int]) -> None:
+def insert(connection: sqlite3.Connection, rows: list[Row], replaced: dict[str, int]) -> None:
+    """Write rows, and take out those that they replace.
+
+    :param replaced: Ids of rows that are out of date, by key; those written are taken from it.
+    """
     (last,) = connection.execute("SELECT max(id) FROM manifests").fetchone()
     numbered = list(enumerate(rows, start=(last or 0) + 1))
     former = [(replaced.pop(row[0][0]),) for row in rows if row[0][0] in replaced]
@@ -193,7 +202,7 @@ def _bury(connection: sqlite3.Connection, store: Store, prefix: str) -> None:
     connection.executemany("INSERT INTO tombstones VALUES (?)", known)
 
 
-def _note(connection: sqlite3.Connection, prefix: str, at: datetime) -> None:
+def note(connection: sqlite3.Connection, prefix: str, at: datetime) -> None:
     """Write down that all below the prefix was listed, which says it of every deeper one too."""
     below = f"{prefix}/" if prefix else ""
     connection.execute("DELETE FROM refreshes WHERE substr(prefix, 1, ?) = ?", (len(below), below))

@@ -1,0 +1,178 @@
+"""The index: how fast it is made anew from manifests on disk, and how fast it answers on a million.
+
+The manifests that are read are real ones, sealed, one file each in a tree of hourly slots. The million
+rows are put into the index as a refresh would put them: a million files would take longer to make than
+all other benchmarks take together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from platform_ops.archive import store
+from platform_ops.archive.index import Index, Question, insert, note, tables
+from platform_ops.archive.index.rows import Row, checksum, microseconds
+from platform_ops.entity import Entity, Manifest, Origin, Payload, RunIdentity, Slot
+from platform_ops.url_scheme import DEFAULT_TEMPLATE, Template, manifest_key
+
+MANIFESTS: Final = 200_000
+ROWS: Final = 1_000_000
+REBUILD_PROMISE: Final = 20_000
+"""Manifests a second."""
+FIND_PROMISE_S: Final = 0.2
+
+_START: Final = datetime(2024, 1, 1, tzinfo=UTC)
+_HOURS: Final = 8_760
+
+
+def main(manifests: int = MANIFESTS, rows: int = ROWS) -> dict[str, float]:
+    """Manifests a second of a rebuild; seconds of each question to an index of ``rows`` revisions."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "archive"
+        _write(root, manifests)
+        index = Index(store.at(f"file://{root}"), Path(folder) / "index.sqlite")
+        started = time.perf_counter()
+        refreshed = index.refresh()
+        figures = {"rebuild": refreshed.read / (time.perf_counter() - started)}
+        started = time.perf_counter()
+        index.refresh()
+        figures["refresh"] = refreshed.listed / (time.perf_counter() - started)
+        _fill(index, manifests, rows)
+        return figures | _ask(index)
+
+
+def _ask(index: Index) -> dict[str, float]:
+    slot = _slot(_HOURS * 3 + 1000)
+    (hit,) = index.find(
+        Question(slot.entity, slot.time_utc, slot.time_utc + timedelta(hours=1))
+    ).hits
+    questions = {
+        "entity and day": Question(slot.entity, slot.time_utc, slot.time_utc + timedelta(days=1)),
+        "run": Question(run=hit.run_id),
+        "payload digest": Question(sha256=_digest("b", _HOURS * 3 + 1000)),
+        "start of a digest": Question(sha256=_digest("b", _HOURS * 3 + 1000)[:12]),
+        "fingerprint": Question(fingerprint=_digest("f", _HOURS * 3 + 1000)),
+        "URL": Question(url=_url(_HOURS * 3 + 1000)),
+        "DAG and day": Question(
+            dag=hit.dag_id, since=slot.time_utc, until=slot.time_utc + timedelta(days=1)
+        ),
+    }
+    return {f"find by {name}": _seconds(index, each) for name, each in questions.items()}
+
+
+def _seconds(index: Index, question: Question) -> float:
+    samples = []
+    for _round in range(5):
+        started = time.perf_counter()
+        found = index.find(question).hits
+        samples.append(time.perf_counter() - started)
+        if not found:
+            raise SystemExit(f"{question}: nothing is found")
+    return statistics.median(samples)
+
+
+def _slot(number: int) -> Slot:
+    entity, hour = divmod(number, _HOURS)
+    return Slot(Entity(f"source{entity % 10}", f"entity{entity}"), _START + timedelta(hours=hour))
+
+
+def _digest(kind: str, number: int) -> str:
+    return hashlib.sha256(f"{kind}{number}".encode()).hexdigest()
+
+
+def _url(number: int) -> str:
+    slot = _slot(number)
+    return f"https://{slot.entity.name}.example/readings?at={slot.time_utc:%Y-%m-%dT%H}"
+
+
+def _manifest(number: int) -> Manifest:
+    slot = _slot(number)
+    time_utc, name = slot.time_utc, slot.entity.name
+    origin = Origin(_url(number), "GET", _digest("f", number), 200, {"etag": '"a"'}, time_utc)
+    key = f"data/{Template.compile(DEFAULT_TEMPLATE).render(slot)}/000001-0123456789ab/page.json"
+    payload = Payload(key, "page.json", 1234, _digest("b", number), "application/json", origin)
+    run = RunIdentity(name, "fetch", f"scheduled__{name}__{time_utc.isoformat()}")
+    return Manifest(
+        slot, 1, "0123456789ab", run, DEFAULT_TEMPLATE, (payload,), _digest("c", number), time_utc, time_utc
+    )  # fmt: skip
+
+
+def _write(root: Path, count: int) -> None:
+    """Real manifests; the text of one is made into the others, and sealed, for speed."""
+    template, path = Template.compile(DEFAULT_TEMPLATE), root
+    for number in range(count):
+        text = _text(number)
+        seal = hashlib.sha256(text).hexdigest()
+        # Where the field belongs, among keys in order: before the outermost "sha256".
+        head, _, tail = text.rpartition(b'\n  "sha256": ')
+        sealed = head + f'\n  "seal": "{seal}",'.encode() + b'\n  "sha256": ' + tail
+        path = root / manifest_key(template.render(_slot(number)), 1)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(sealed)
+    if Manifest.from_json(path.read_bytes(), "") != _manifest(count - 1):
+        raise SystemExit("the manifests of this benchmark are none: mend it")
+
+
+def _text(number: int) -> bytes:
+    """The manifest's text without its seal: of the first of each entity as it is, else by its model."""
+    first = number - number % _HOURS
+    if first not in _models:
+        _models.clear()
+        plain = json.loads(_manifest(first).to_json())
+        del plain["seal"]
+        _models[first] = (json.dumps(plain, sort_keys=True, indent=2) + "\n").encode()
+    text = _models[first]
+    for old, new in zip(_parts(first), _parts(number), strict=True):
+        text = text.replace(old, new)
+    return text
+
+
+_models: dict[int, bytes] = {}
+
+
+def _parts(number: int) -> Iterator[bytes]:
+    time_utc = _slot(number).time_utc
+    texts = (
+        time_utc.isoformat(),
+        f"{time_utc:%Y-%m-%dT%H:%M:%SZ}",
+        f"dt={time_utc:%Y-%m-%d}/at={time_utc:%H}",
+        f"at={time_utc:%Y-%m-%dT%H}",
+        *(_digest(kind, number) for kind in "fbc"),
+    )
+    return (text.encode() for text in texts)
+
+
+def _fill(index: Index, start: int, end: int) -> None:
+    with closing(tables.connect(index.path, index.root)) as connection:
+        connection.execute("BEGIN")
+        for number in range(start, end, 1000):
+            insert(connection, [_row(each) for each in range(number, number + 1000)], {})
+        note(connection, "", datetime.now(UTC))
+        connection.execute("COMMIT")
+
+
+def _row(number: int) -> Row:
+    slot = _slot(number)
+    key = manifest_key(Template.compile(DEFAULT_TEMPLATE).render(slot), 1)
+    stamp, entity = microseconds(slot.time_utc), slot.entity
+    run_id = f"scheduled__{entity.name}__{slot.time_utc.isoformat()}"
+    digests = (bytes.fromhex(_digest("c", number)), bytes.fromhex(_digest("m", number)))
+    columns: tuple[Any, ...] = (  # Any: as in a row
+        *(key, 1900, stamp, None, entity.source, entity.name, stamp, None, None, None, 1),
+        *(entity.name, "fetch", run_id, -1, 1, stamp, 1234, None, 1, *digests),
+    )
+    asked = (bytes.fromhex(_digest("b", number)), bytes.fromhex(_digest("f", number)), _url(number))
+    return (*columns, checksum(columns)), [asked]
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(), indent=2))
