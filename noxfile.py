@@ -182,9 +182,8 @@ def docs(session: nox.Session) -> None:
 @nox.session(name="docs-live", reuse_venv=True)
 def docs_live(session: nox.Session) -> None:
     """Serve the site on loopback, and build it again at each change."""
-    session.install("--editable", ".[all]", "--group", "demo", "--group", "docs-live", *LOCKED)
-    watched = ["--watch", "platform_ops", "--watch", "conf", "--ignore", "docs/_build/*"]
-    session.run("sphinx-autobuild", *watched, "docs", "docs/_build/html", *session.posargs)
+    session.install("--editable", ".[all]", "--group", "demo", *LOCKED)
+    session.run("platform-ops", "docs", "serve", "docs", *session.posargs)
 
 
 @nox.session(reuse_venv=True)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from platform_ops.cli.docs_check import CACHE, SITE, check, examples
+from platform_ops.cli.docs_new import new, serve
 from platform_ops.cli.terminal import console
 from platform_ops.errors import ExtraMissing
 
@@ -19,13 +21,6 @@ if TYPE_CHECKING:
     from platform_ops.registry import Catalog
 
 __all__ = ["docs"]
-
-_SITE = click.argument(
-    "site",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    default="docs",
-)
-_CACHE = "_build/catalog"
 
 
 @click.group()
@@ -36,8 +31,12 @@ def docs() -> None:
     """
 
 
+for _command in (new, serve, check, examples):
+    docs.add_command(_command)
+
+
 @docs.command()
-@_SITE
+@SITE
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Write it there."
 )
@@ -51,28 +50,11 @@ def catalog(site: Path, output: Path | None, schema: bool) -> None:
     if schema:
         text = json.dumps(catalog_schema(), indent=2) + "\n"
     else:
-        text = build(CatalogConfig.from_conf(site), site / _CACHE).catalog.to_json()
+        text = build(CatalogConfig.from_conf(site), site / CACHE).catalog.to_json()
     if output is None:
         click.echo(text, nl=False)
     else:
         output.write_text(text, encoding="utf-8")
-
-
-@docs.command()
-@_SITE
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-@click.pass_context
-def check(ctx: click.Context, site: Path, as_json: bool) -> None:
-    """Name everything that is undocumented, and fail where there is an error."""
-    from platform_ops.registry import CatalogConfig, build
-    from platform_ops.registry import check as completeness
-
-    report = completeness(build(CatalogConfig.from_conf(site), site / _CACHE).catalog)
-    if as_json:
-        click.echo(report.to_json(), nl=False)
-    else:
-        report.print(console())
-    ctx.exit(report.exit_code)
 
 
 @docs.command()
@@ -106,7 +88,7 @@ def _read_catalog(path: Path) -> Catalog:
 
 
 @docs.command("build")
-@_SITE
+@SITE
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the pages; _build/html below SITE, unless named.",

@@ -23,7 +23,7 @@ from platform_ops.errors import ConfigError
 from platform_ops.registry import CatalogConfig
 from platform_ops.registry.build import build
 from platform_ops.registry.model import Catalog
-from platform_ops.sphinx_ext import elements, machines, navigation, search, speed
+from platform_ops.sphinx_ext import checking, elements, machines, navigation, search, speed
 from platform_ops.sphinx_ext.additions import (
     AdditionIndexDirective,
     OptionIndexDirective,
@@ -125,12 +125,13 @@ def _missing_reference(
         found = domain_of(env).find_bare(app.builder, node, contnode)
         if found is not None:
             return found
-    faults = node.get("airflow_faults")
-    if faults is None:
+    where = node.get("airflow_docstring")
+    if where is None:
         return None
-    if faults == "warn":
+    if where:
         logger.warning(
-            "docstring refers to %s %r, which is not to be found", node["reftype"], node["reftarget"],
+            "docstring of %s: refers to %s %r, which is not to be found",
+            where, node["reftype"], node["reftarget"],
             type="airflow", subtype="reference", location=node,
         )  # fmt: skip
     return contnode
@@ -142,6 +143,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     elements.register(app)
     navigation.connect(app)
     speed.connect(app)
+    checking.connect(app)
     app.add_domain(AirflowDomain)
     machines.connect(app)
     search.connect(app)

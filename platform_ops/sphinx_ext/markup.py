@@ -92,7 +92,7 @@ class Prose:
             machine.run(StringList(text.splitlines(), where), document)
         document.transformer.add_transforms(_TRANSFORMS)
         document.transformer.apply_transforms()
-        _settle(document, "quiet" if quiet else "warn")
+        _settle(document, "" if quiet else where)
         if faults and not quiet:
             for fault in faults:
                 logger.warning(
@@ -144,8 +144,11 @@ def _note(message: nodes.system_message, faults: list[str]) -> None:
         faults.append(message.astext())
 
 
-def _settle(document: nodes.document, faults: str) -> None:
-    """Leave nothing behind that only makes sense in the document it came from."""
+def _settle(document: nodes.document, where: str) -> None:
+    """Leave nothing behind that only makes sense in the document it came from.
+
+    :param where: Whose docstring is told of references that lead nowhere; empty where nobody is.
+    """
     for problematic in list(document.findall(nodes.problematic)):
         problematic.replace_self(nodes.literal("", problematic.astext().strip("`:")))
     for section in list(document.findall(nodes.section)):
@@ -160,7 +163,7 @@ def _settle(document: nodes.document, faults: str) -> None:
     for node in pointers:
         node.replace_self(nodes.Text(node.astext()))
     for xref in document.findall(addnodes.pending_xref):
-        xref["airflow_faults"] = faults
+        xref["airflow_docstring"] = where
     # Else each page is pickled with this document, its settings, and the environment in them.
     for node in document.findall():
         node.document = None  # type: ignore[assignment]  # docutils' default, which its setter omits

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from platform_ops.findings import Report
 from platform_ops.registry.completeness import classes, dags, emitted, shown, tables
-from platform_ops.registry.completeness.places import located, project_root
+from platform_ops.registry.completeness.places import located
 from platform_ops.registry.completeness.rules import FROM_FILES, RULES, UNREADABLE
 from platform_ops.registry.config import CatalogConfig
 from platform_ops.registry.model import Catalog
 
-__all__ = ["RULES", "check", "project_root"]
+__all__ = ["RULES", "check"]
 
 
 def check(catalog: Catalog, config: CatalogConfig | None = None) -> Report:
@@ -22,7 +22,8 @@ def check(catalog: Catalog, config: CatalogConfig | None = None) -> Report:
     :return: Findings on the walked packages and DAGs alone; bases elsewhere are their authors'.
     """
     found = [UNREADABLE.at(f"{each.kind} {each.where}", each.message) for each in catalog.problems]
-    found += classes.check(catalog)
+    exemplified = bool(catalog.dags or (config and config.dags))
+    found += classes.check(catalog, exemplified=exemplified)
     found += tables.check(catalog)
     found += dags.check(catalog)
     subjects = dict(_subjects(catalog))

@@ -21,8 +21,11 @@ from platform_ops.registry.model import Catalog, ClassEntry
 __all__ = ["check"]
 
 
-def check(catalog: Catalog) -> Iterator[Finding]:
-    """What its classes do not say, or say wrongly."""
+def check(catalog: Catalog, *, exemplified: bool) -> Iterator[Finding]:
+    """What its classes do not say, or say wrongly.
+
+    :param exemplified: Whether the site shows DAGs, so that operators can have examples.
+    """
     forms = {each.conn_type for each in catalog.connections}
     used = {task.operator for dag in catalog.dags for task in dag.tasks}
     known = {each.name: {it.name for it in each.parameters} for each in catalog.classes}
@@ -35,7 +38,7 @@ def check(catalog: Catalog) -> Iterator[Finding]:
         if entry.kind == "hook" and entry.conn_type and entry.conn_type not in forms:
             message = f"type {entry.conn_type!r} is in no provider's list"
             yield CONNECTION.at(_place(entry), message)
-        if catalog.dags and _wants_example(entry) and entry.name not in used:
+        if exemplified and _wants_example(entry) and entry.name not in used:
             yield EXAMPLE.at(_place(entry), "no DAG uses it")
 
 

@@ -1,0 +1,170 @@
+"""``platform-ops docs new`` and ``docs serve``: a site for people who never touched Sphinx."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from platform_ops.cli.docs_check import SITE
+from platform_ops.errors import ConfigError, ExtraMissing
+
+__all__ = ["new", "serve"]
+
+_CONF: Final = '''\
+"""The site of {project}; `platform-ops docs build` makes it."""
+
+project = "{project}"
+extensions = ["platform_ops.sphinx_ext"]
+airflow_catalog = {catalog}
+html_theme = "furo"
+'''
+_INDEX: Final = """\
+{title}
+{rule}
+
+.. toctree::
+   :maxdepth: 2
+
+   reference/index
+"""
+_WORKFLOW: Final = """\
+name: docs
+
+on:
+  push:
+    branches: [main]
+  pull_request:
+
+permissions:
+  contents: read
+
+jobs:
+  docs:
+    runs-on: ubuntu-24.04
+    timeout-minutes: 30
+    steps:
+      - uses: actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0
+        with:
+          persist-credentials: false
+      - uses: actions/setup-python@e797f83bcb11b83ae66e0230d6156d7c80228e7c # v6.0.0
+        with:
+          python-version: "3.12"
+      - run: pip install 'platform-ops[airflow,docs]'{install}
+      - run: platform-ops docs check {site} --format github
+      - run: platform-ops docs build {site} --strict
+      - uses: actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02 # v4.6.2
+        with:
+          name: site
+          path: {site}/_build/html
+"""
+_IGNORED: Final = "_build/\n"
+
+
+@click.command()
+@click.argument("site", type=click.Path(path_type=Path, file_okay=False), default="docs")
+@click.option(
+    "--package", "packages", multiple=True, metavar="NAME",
+    help="A package with operators or hooks, by its import name.",
+)  # fmt: skip
+@click.option(
+    "--dags", multiple=True, type=click.Path(path_type=Path, exists=True), help="A folder of DAGs."
+)
+@click.option("--title", help="The site's title; the name of the present folder, unless given.")
+def new(site: Path, packages: tuple[str, ...], dags: tuple[Path, ...], title: str | None) -> None:
+    """Write a small site that works, into SITE, and a workflow that builds it.
+
+    Without options it takes the packages and the folder `dags` that lie here. Nothing is ever
+    overwritten.
+    """
+    home = Path.cwd()
+    if not packages and not dags:
+        packages, dags = (
+            _packages_in(home),
+            tuple(each for each in [home / "dags"] if each.is_dir()),
+        )
+    if not packages and not dags:
+        raise ConfigError(
+            f"{home} holds no package and no folder dags; name them with --package and --dags"
+        )
+    files = _files(site, packages, dags, title or home.name)
+    there = [str(path) for path in files if path.exists()]
+    if there:
+        raise ConfigError(f"{', '.join(there)}: already there, and nothing was written")
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        click.echo(path)
+    click.echo(f"now run: platform-ops docs build {site}", err=True)
+
+
+def _files(
+    site: Path, packages: tuple[str, ...], dags: tuple[Path, ...], title: str
+) -> dict[Path, str]:
+    """Every file of the new site, with its text."""
+    catalog: dict[str, list[str]] = {}
+    if packages:
+        catalog["packages"] = list(packages)
+    if dags:
+        catalog["dags"] = [Path(os.path.relpath(each, site)).as_posix() for each in dags]
+    install = " ." if any(Path(each).is_file() for each in ("pyproject.toml", "setup.py")) else ""
+    told = site.as_posix()
+    return {
+        site / "conf.py": _CONF.format(project=title.replace('"', "'"), catalog=_literal(catalog)),
+        site / "index.rst": _INDEX.format(title=title, rule="=" * max(3, len(title))),
+        site / ".gitignore": _IGNORED,
+        Path(".github/workflows/docs.yml"): _WORKFLOW.format(site=told, install=install),
+    }
+
+
+def _literal(catalog: dict[str, list[str]]) -> str:
+    import json
+
+    return json.dumps(catalog)  # also Python, and quoted as Python is formatted
+
+
+def _packages_in(home: Path) -> tuple[str, ...]:
+    """Packages that lie in a project, in ``src`` or at its top."""
+    source = home / "src" if (home / "src").is_dir() else home
+    return tuple(
+        each.parent.name
+        for each in sorted(source.glob("*/__init__.py"))
+        if each.parent.name not in ("tests", "test", "docs", "dags")
+    )
+
+
+@click.command()
+@SITE
+@click.option("--port", default=8000, show_default=True, help="0 takes any that is free.")
+@click.option("--open", "show", is_flag=True, help="Open it in a browser.")
+@click.pass_context
+def serve(ctx: click.Context, site: Path, port: int, show: bool) -> None:
+    """Serve the site on this machine, and build it again at each change.
+
+    Packages and DAG folders are watched as well as the pages.
+    """
+    from importlib.util import find_spec
+
+    from platform_ops.registry import CatalogConfig
+    from platform_ops.registry.discover import folder_of
+
+    if find_spec("sphinx_autobuild") is None:
+        raise ExtraMissing("sphinx-autobuild", "serve", "platform-ops docs serve")
+    config = CatalogConfig.from_conf(site)
+    folders = [*map(folder_of, config.packages), *config.dag_folders]
+    watched = [part for each in folders for part in ("--watch", str(each))]
+    command = [
+        *(sys.executable, "-m", "sphinx_autobuild", "--host", "127.0.0.1", "--port", str(port)),
+        *watched,
+        *("--ignore", "*/_build/*", "--ignore", "*/__pycache__/*", "--jobs", "auto"),
+        *(["--open-browser"] if show else []),
+        *(str(site), str(site / "_build" / "live")),
+    ]
+    try:
+        ctx.exit(min(subprocess.call(command), 1))
+    except KeyboardInterrupt:
+        ctx.exit(0)
