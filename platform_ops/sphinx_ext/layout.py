@@ -8,8 +8,8 @@ Nothing here knows what a box means, nor how it is drawn.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 __all__ = ["Box", "Layout", "Line", "arrange"]
@@ -33,11 +33,15 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One edge, with the points that it runs through."""
+    """One edge, or a stretch of one, with the points that it runs through.
+
+    :param arrow: Whether it ends at a box; a stretch that another one continues has no head.
+    """
 
     source: str
     target: str
     points: tuple[tuple[float, float], ...]
+    arrow: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Layout:
     height: float
     boxes: tuple[Box, ...]
     lines: tuple[Line, ...]
+    frames: tuple[Box, ...] = ()
 
 
 def arrange(
@@ -55,16 +60,23 @@ def arrange(
     edges: Iterable[tuple[str, str]],
     *,
     downwards: bool = False,
+    last: Collection[str] = (),
 ) -> Layout:
     """Place boxes so that edges run in one direction and cross little.
 
     :param sizes: Width and height of each box; the order decides between equals.
-    :param edges: Pairs of names; a pair that closes a cycle, or names no box, is left out.
+    :param edges: Pairs of names; one that names no box is left out, one that closes a cycle runs
+        backwards.
     :param downwards: Layers below each other rather than beside each other.
+    :param last: Boxes that stand in the last layer.
     """
     names = list(sizes)
-    kept = _acyclic(names, [edge for edge in dict.fromkeys(edges) if set(edge) <= sizes.keys()])
-    layers, chains = _with_waypoints(_layers(names, kept), kept)
+    wanted = [edge for edge in dict.fromkeys(edges) if set(edge) <= sizes.keys()]
+    back = _closing(names, wanted)
+    forth = list(dict.fromkeys(edge[::-1] if edge in back else edge for edge in wanted))
+    layer_of = _layers(names, forth)
+    layer_of.update(dict.fromkeys(last, max(layer_of.values(), default=0)))
+    layers, chains = _with_waypoints(layer_of, forth)
     # From here on "along" is the direction of the edges, "across" the other one.
     extent: dict[Hashable, tuple[float, float]] = {
         node: _turned(sizes[node], downwards) if isinstance(node, str) else (0.0, _WAYPOINT)
@@ -75,15 +87,20 @@ def arrange(
     _order(layers, neighbours)
     across = _across(layers, neighbours, {node: size[1] for node, size in extent.items()})
     along = _along(layers, {node: size[0] for node, size in extent.items()})
-    return _placed(names, chains, extent, along, across, downwards=downwards)
+    placed = _placed(names, chains, extent, along, across, downwards=downwards)
+    run = {(line.source, line.target): line for line in placed.lines}
+    lines = (
+        Line(*edge, run[edge[::-1]].points[::-1]) if edge in back else run[edge] for edge in wanted
+    )
+    return replace(placed, lines=tuple(lines))
 
 
 def _turned(size: tuple[float, float], downwards: bool) -> tuple[float, float]:
     return (size[1], size[0]) if downwards else size
 
 
-def _acyclic(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The edges without those that would lead back to where a walk came from."""
+def _closing(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """The edges that would lead back to where a walk came from."""
     following: dict[str, list[str]] = defaultdict(list)
     for source, target in edges:
         following[source].append(target)
@@ -106,7 +123,7 @@ def _acyclic(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> list[tup
             else:
                 state[node] = 2
                 stack.pop()
-    return [edge for edge in edges if edge not in back]
+    return back
 
 
 def _layers(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str, int]:

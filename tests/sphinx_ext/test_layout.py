@@ -6,7 +6,8 @@ from itertools import combinations
 from xml.etree import ElementTree
 
 from platform_ops.sphinx_ext.drawing import Card, draw
-from platform_ops.sphinx_ext.layout import Layout, arrange
+from platform_ops.sphinx_ext.layout import Box, Layout, arrange
+from platform_ops.sphinx_ext.nesting import nested
 
 _SIZE = (80.0, 34.0)
 
@@ -51,9 +52,58 @@ def test_a_fan_is_symmetric() -> None:
     assert y["c"] - y["b"] == y["d"] - y["c"]
 
 
-def test_a_cycle_loses_the_edge_that_closes_it() -> None:
-    layout = arrange(dict.fromkeys("abc", _SIZE), [("a", "b"), ("b", "c"), ("c", "a")])
-    assert [(line.source, line.target) for line in layout.lines] == [("a", "b"), ("b", "c")]
+def test_the_edge_that_closes_a_cycle_runs_backwards() -> None:
+    edges = [("a", "b"), ("b", "c"), ("c", "a")]
+    layout = arrange(dict.fromkeys("abc", _SIZE), edges)
+    assert [(line.source, line.target) for line in layout.lines] == edges
+    assert [line.points[0][0] < line.points[-1][0] for line in layout.lines] == [True, True, False]
+
+
+_GROUPS = {"outer": "", "inner": "outer", "other": ""}
+_AROUND = {"b": "outer", "c": "inner", "d": "inner", "e": "other", "f": "other"}
+_NESTED = [("a", "b"), ("b", "c"), ("b", "d"), ("c", "e"), ("d", "e"), ("d", "f"), ("a", "f")]
+
+
+def test_a_frame_holds_its_own_boxes_and_no_others() -> None:
+    for downwards in (False, True):
+        layout = nested(
+            dict.fromkeys("abcdef", _SIZE), _NESTED, _GROUPS, _AROUND, downwards=downwards
+        )
+        frames = {each.name: each for each in layout.frames}
+        holds = {
+            name: {box.name for box in layout.boxes if _within(box, frame)}
+            for name, frame in frames.items()
+        }
+        assert holds == {"outer": set("bcd"), "inner": set("cd"), "other": set("ef")}
+        assert _within(frames["inner"], frames["outer"])
+        assert apart(layout)
+        assert max(each.x + each.width for each in layout.frames) <= layout.width
+
+
+def _within(box: Box, frame: Box) -> bool:
+    return (
+        frame.x <= box.x
+        and box.x + box.width <= frame.x + frame.width
+        and frame.y <= box.y
+        and box.y + box.height <= frame.y + frame.height
+    )
+
+
+def test_lines_between_groups_meet_at_the_frames_and_end_in_boxes() -> None:
+    layout = nested(dict.fromkeys("abcdef", _SIZE), _NESTED, _GROUPS, _AROUND)
+    starts = {line.points[0] for line in layout.lines}
+    for line in layout.lines:
+        assert line.arrow or line.points[-1] in starts
+    heads = {line.target for line in layout.lines if line.arrow}
+    assert heads == set("bcdef")
+
+
+def test_a_label_stands_on_its_edge_and_touches_nothing() -> None:
+    cards = dict.fromkeys("abc", Card("task"))
+    edges = [("a", "b"), ("a", "c")]
+    drawn = draw(cards, edges, label="x", edge_labels={("a", "b"): "when it rains"})
+    assert ">when it rains</text>" in drawn
+    assert drawn.count("marker-end") == 2
 
 
 def test_no_boxes_no_canvas() -> None:
