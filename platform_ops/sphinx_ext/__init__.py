@@ -23,7 +23,15 @@ from platform_ops.errors import ConfigError
 from platform_ops.registry import CatalogConfig
 from platform_ops.registry.build import build
 from platform_ops.registry.model import Catalog
-from platform_ops.sphinx_ext import checking, elements, machines, navigation, search, speed
+from platform_ops.sphinx_ext import (
+    changes,
+    checking,
+    elements,
+    machines,
+    navigation,
+    search,
+    speed,
+)
 from platform_ops.sphinx_ext.additions import (
     AdditionIndexDirective,
     OptionIndexDirective,
@@ -77,7 +85,7 @@ def _load_catalog(app: Sphinx) -> None:
         dag_folders=folders,
     )
     domain_of(app.env).site = site
-    pages = dict(generated_pages(site))
+    pages = dict(generated_pages(site, changes=bool(app.config.airflow_previous)))
     folder = Path(app.doctreedir, "airflow-pages")
     app.project = CatalogProject(app.project, folder, pages, Path(app.outdir))
     app.env.project = app.project
@@ -145,6 +153,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     speed.connect(app)
     checking.connect(app)
     app.add_domain(AirflowDomain)
+    changes.connect(app)
     machines.connect(app)
     search.connect(app)
     for kind in CLASS_KINDS:

@@ -5,21 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from platform_ops.registry.model import ClassEntry, Dag, Package
+from platform_ops.sphinx_ext.changes import changes_page
 from platform_ops.sphinx_ext.kinds import KINDS
 from platform_ops.sphinx_ext.site import Paged, Site
 
 __all__ = ["generated_pages"]
 
 
-def generated_pages(site: Site) -> Iterator[tuple[str, str]]:
-    """Every page that a site does not have to write: document name and source."""
+def generated_pages(site: Site, *, changes: bool = False) -> Iterator[tuple[str, str]]:
+    """Every page that a site does not have to write: document name and source.
+
+    :param changes: Whether there is an earlier version to compare with.
+    """
     for entry in site.paged():
         yield site.docname(entry), _object_page(site, entry)
     shown = [kind for kind in KINDS if site.has(kind)]
     for kind in shown:
         yield site.index_docname(kind), _index_page(kind)
     if shown:
-        yield f"{site.prefix}/index", _root_page(shown)
+        more = ["changes"] if changes else []
+        yield f"{site.prefix}/index", _root_page([*(KINDS[each].plural for each in shown), *more])
+    if changes:
+        yield f"{site.prefix}/changes", changes_page()
 
 
 def _object_page(site: Site, entry: Paged) -> str:
@@ -48,13 +55,16 @@ def _index_page(kind: str) -> str:
     return f"{_heading(row.title)}\n{row.lead}\n\n.. airflow:{row.index_directive}::\n"
 
 
-def _root_page(kinds: list[str]) -> str:
-    entries = "\n".join(f"   {KINDS[kind].plural}" for kind in kinds)
-    return f"{_heading('Reference')}\n.. toctree::\n   :maxdepth: 1\n\n{entries}\n"
+def _root_page(names: list[str]) -> str:
+    entries = "\n".join(f"   {name}" for name in names)
+    lists = f".. toctree::\n   :maxdepth: 1\n\n{entries}\n"
+    return (
+        f"{_heading('Reference')}\n{lists}\n{_heading('For programs', '-')}\n.. airflow:files::\n"
+    )
 
 
-def _heading(title: str) -> str:
+def _heading(title: str, line: str = "=") -> str:
     escaped = (
         title.replace("\\", "\\\\").replace("_", "\\_").replace("*", "\\*").replace("`", "\\`")
     )
-    return f"{escaped}\n{'=' * max(len(escaped), 3)}\n"
+    return f"{escaped}\n{line * max(len(escaped), 3)}\n"

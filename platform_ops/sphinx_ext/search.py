@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sphinx.util import logging
 
-from platform_ops.registry.model import ClassEntry
+from platform_ops.registry.model import ClassEntry, Package
 from platform_ops.sphinx_ext.domain import domain_of
 from platform_ops.sphinx_ext.kinds import KINDS
 from platform_ops.sphinx_ext.machines import markdown_path, site_builder
@@ -60,10 +60,10 @@ def _facets(site: Site) -> Mapping[str, dict[str, str]]:
     """What each page of an object can be filtered by."""
     found = {}
     for entry in site.paged():
-        kind = getattr(entry, "kind", "") if isinstance(entry, ClassEntry) else _kind_of(entry)
+        kind = entry.kind if isinstance(entry, ClassEntry) else _kind_of(entry)
         facets = {
             "kind": kind,
-            "package": getattr(entry, "package", ""),
+            "package": entry.name if isinstance(entry, Package) else getattr(entry, "package", ""),
             "owner": ", ".join(getattr(entry, "owners", ())) or getattr(entry, "owner", ""),
             "deferrable": "yes" if getattr(entry, "deferrable", False) else "",
         }
@@ -74,7 +74,7 @@ def _facets(site: Site) -> Mapping[str, dict[str, str]]:
 def _kind_of(entry: object) -> str:
     """The kind of an object that is no class of a package: what its type is called."""
     name = type(entry).__name__.lower().removeprefix("data")
-    return name if name in KINDS else ""
+    return "provider" if isinstance(entry, Package) else name if name in KINDS else ""
 
 
 class _Search:
