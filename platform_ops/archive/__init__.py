@@ -19,6 +19,7 @@ from platform_ops.archive import expiry as _expiry
 from platform_ops.archive import holding as _holding
 from platform_ops.archive import keep as _keep
 from platform_ops.archive import read as _read
+from platform_ops.archive import rehearsal as _rehearsal
 from platform_ops.archive import status as _status
 from platform_ops.archive import store as _store
 from platform_ops.archive import verify as _verify
@@ -27,6 +28,7 @@ from platform_ops.archive.holding import Hold, Release
 from platform_ops.archive.index import Index, Question
 from platform_ops.archive.keep import LeftAlone, Stray
 from platform_ops.archive.pack import Member
+from platform_ops.archive.rehearsal import Scene
 from platform_ops.archive.removal import Removal
 from platform_ops.archive.status import Status
 from platform_ops.archive.store import Store, use_credentials
@@ -53,6 +55,7 @@ __all__ = [
     "Question",
     "Release",
     "Removal",
+    "Scene",
     "Session",
     "Status",
     "Store",
@@ -72,6 +75,7 @@ __all__ = [
     "newest",
     "open",
     "refer",
+    "rehearse",
     "release",
     "revisions",
     "root",
@@ -320,6 +324,30 @@ def status(
     agreement = site.declared(named) or EntitySettings()
     return _status.status(
         known, templates, named, agreement, now=datetime.now(UTC), since=since, until=until
+    )
+
+
+def rehearse(
+    entity: str | Entity,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    *,
+    revision: int | None = None,
+    as_of_utc: datetime | None = None,
+    settings: Settings | None = None,
+) -> list[Scene]:
+    """What a replay of these slots would read, and where it would refuse; nothing is run.
+
+    :param revision: The pinned one; the newest otherwise.
+    :param as_of_utc: The newest that was committed by then.
+    """
+    _check_zone("as_of_utc", as_of_utc)
+    found, site = status(entity, since, until, settings=settings), _site(settings)
+    question = Question(found.entity, found.since, found.until)
+    expected = [each.time_utc for each in found.arrivals if each.state in ("missing", "due")]
+    hits = index(site).find(question, question.prefixes(_templates(site))).hits
+    return list(
+        _rehearsal.rehearse(root(site), hits, expected, revision=revision, as_of_utc=as_of_utc)
     )
 
 

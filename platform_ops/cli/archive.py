@@ -28,6 +28,7 @@ from platform_ops.cli.comparing import diff, history
 from platform_ops.cli.expecting import status
 from platform_ops.cli.finding import find
 from platform_ops.cli.keeping import sweep
+from platform_ops.cli.rehearsing import rehearse
 from platform_ops.cli.terminal import console
 from platform_ops.entity import Entity
 
@@ -45,6 +46,7 @@ def archive() -> None:
 archive.add_command(find)
 archive.add_command(history)
 archive.add_command(diff)
+archive.add_command(rehearse)
 archive.add_command(status)
 archive.add_command(sweep)
 archive.add_command(verification.verify)

@@ -32,6 +32,7 @@ __all__ = [
     "prefixes",
     "range_options",
     "slot_options",
+    "time_option",
     "wanted",
 ]
 
@@ -151,7 +152,7 @@ def slot_options(*, revision: bool) -> Callable[[Command], Command]:
     :param revision: Whether a revision can be pinned.
     """
     options = [
-        _time_option("--time", "Time of the slot; UTC unless it names a zone."),
+        time_option("--time", "Time of the slot; UTC unless it names a zone."),
         click.option("--part", metavar="KEY", help="Partition key of the slot."),
         click.option("--map", "map_key", metavar="KEY", help="Map key of the slot."),
         click.option("--team", metavar="TEAM", help="Team of the slot, on a multi-team site."),
@@ -177,11 +178,11 @@ def slot_options(*, revision: bool) -> Callable[[Command], Command]:
 def range_options() -> Callable[[Command], Command]:
     """``--since``, ``--until`` and ``--on``, handed to the command as ``since`` and ``until``."""
     options = [
-        _time_option(
+        time_option(
             "--since", "Slots from this time on: ISO 8601, UTC unless it names a zone; or 7d."
         ),
-        _time_option("--until", "Slots before this time, which is left out."),
-        _time_option("--on", "Slots of the 24 hours from this time on: --on yesterday."),
+        time_option("--until", "Slots before this time, which is left out."),
+        time_option("--on", "Slots of the 24 hours from this time on: --on yesterday."),
     ]
 
     def decorate(command: Command) -> Command:
@@ -267,7 +268,8 @@ def _converter(
     return convert
 
 
-def _time_option(name: str, text: str) -> Callable[[Command], Command]:
+def time_option(name: str, text: str) -> Callable[[Command], Command]:
+    """An option that takes a time, see :func:`parse_time`."""
     return click.option(name, metavar="TIME", callback=_converter(parse_time), help=text)
 
 

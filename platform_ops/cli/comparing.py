@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from platform_ops.archive import browse, compare, holds, read, tombstones
+from platform_ops.archive import browse, compare, read, tombstones
 from platform_ops.archive.compare import Change, Kind
+from platform_ops.archive.holding import in_force
 from platform_ops.archive.store import Store, locate
 from platform_ops.archive.tombstones import Tombstone
 from platform_ops.cli import FAULTY
@@ -81,7 +82,7 @@ def history(ctx: click.Context, what: str, options: SlotOptions, as_json: bool) 
     site = Site.of(ctx)
     folder = _folder(site, what, options)
     revisions = list(_revisions(site.store, folder))
-    hold = holds.in_force(site.store).over(folder)
+    hold = in_force(site.store).over(folder)
     if as_json:
         for each in revisions:
             click.echo(json.dumps(_as_dict(site.store, each, hold), ensure_ascii=False))

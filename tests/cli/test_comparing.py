@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from platform_ops import archive
-from platform_ops.archive import holds
+from platform_ops.archive.holding import place
 from platform_ops.archive.store import put_once
 from platform_ops.archive.tombstones import Tombstone, tombstone_key
 from platform_ops.entity import Origin, Part
@@ -71,7 +71,7 @@ def test_history_shows_a_tombstone_and_a_hold(
     stone = Tombstone(slot(), 1, "expired", "after 30 days", "keeper", TUESDAY, 2070, digest)
     store = archive.root(site())
     put_once(store, tombstone_key(f"meta/{SLOT}/000001.json"), stone.to_json())
-    holds.place(store, FORECAST, reason="case 7", by="legal")
+    place(store, FORECAST, reason="case 7", by="legal")
     shown = lines(cli("archive", "history", *TUESDAYS).stdout)
     assert shown[3].endswith("expired 2024-03-05 by keeper")
     assert shown[4].endswith("on weather.forecast: case 7")
