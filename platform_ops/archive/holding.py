@@ -63,8 +63,13 @@ class Hold:
     slot: Slot | None = None
     version: int = VERSION
 
+    @property
+    def scope(self) -> str:
+        """What it covers, for people."""
+        return str(self.slot or self.entity or self.source)
+
     def __str__(self) -> str:
-        return f"hold {self.id} on {self.slot or self.entity or self.source}: {self.reason}"
+        return f"hold {self.id} on {self.scope}: {self.reason}"
 
     def covers(self, folder: str, template: Template) -> bool:
         """Whether a slot's folder, of this template, falls under it."""

@@ -27,8 +27,10 @@ from platform_ops.cli.arguments import (
 from platform_ops.cli.comparing import diff, history
 from platform_ops.cli.expecting import status
 from platform_ops.cli.finding import find
+from platform_ops.cli.holding import hold, holds, release
 from platform_ops.cli.keeping import sweep
 from platform_ops.cli.rehearsing import rehearse
+from platform_ops.cli.removing import erase, expire
 from platform_ops.cli.terminal import console
 from platform_ops.entity import Entity
 
@@ -49,6 +51,11 @@ archive.add_command(diff)
 archive.add_command(rehearse)
 archive.add_command(status)
 archive.add_command(sweep)
+archive.add_command(expire)
+archive.add_command(erase)
+archive.add_command(hold)
+archive.add_command(release)
+archive.add_command(holds)
 archive.add_command(verification.verify)
 
 

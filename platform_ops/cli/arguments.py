@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import getpass
 import os
 import re
 from collections.abc import Callable
@@ -31,6 +32,7 @@ __all__ = [
     "parse_time",
     "prefixes",
     "range_options",
+    "record_options",
     "slot_options",
     "time_option",
     "wanted",
@@ -173,6 +175,21 @@ def slot_options(*, revision: bool) -> Callable[[Command], Command]:
         return _applied(options)(cast("Command", call))
 
     return decorate
+
+
+def record_options(command: Command) -> Command:
+    """``--reason`` and ``--by``, for what is recorded of a person's decision."""
+    options = [
+        click.option("--reason", required=True, metavar="TEXT", help="Why; it is recorded."),
+        click.option(
+            "--by",
+            default=getpass.getuser,
+            show_default="your login",
+            metavar="NAME",
+            help="Who asks for it; it is recorded.",
+        ),
+    ]
+    return _applied(options)(command)
 
 
 def range_options() -> Callable[[Command], Command]:

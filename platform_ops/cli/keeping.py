@@ -15,11 +15,10 @@ from platform_ops import archive as archives
 from platform_ops.archive import LeftAlone, Stray, keep
 from platform_ops.cli import FAULTY
 from platform_ops.cli.arguments import Site, prefixes
-from platform_ops.cli.terminal import console, count_text, size_text, time_text
+from platform_ops.cli.terminal import console, count_text, counting, size_text, time_text
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
 
 __all__ = ["sweep"]
 
@@ -54,7 +53,7 @@ def sweep(ctx: click.Context, what: str | None, delete: bool, grace: int, as_jso
         tally.take_all(found)
         click.echo(json.dumps(tally.as_dict(), ensure_ascii=False, indent=2))
     else:
-        with _shown(delete):
+        with counting("sweeping" if delete else "looking"):
             for each in tally.passing(found):
                 _print(out, each)
         _print_summary(out, site.store.url, tally)
@@ -77,7 +76,7 @@ class _Tally:
         for each in found:
             if isinstance(each, LeftAlone):
                 self.left_alone.append(each)
-            else:
+            elif not each.held_by:
                 self.count += 1
                 self.size_bytes += each.size_bytes
             yield each
@@ -109,28 +108,13 @@ class _Tally:
         return f"{text}; {places} left alone" if self.left_alone else text
 
 
-def _shown(delete: bool) -> Progress:
-    """On a terminal, a sign that work goes on."""
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    err = console(stderr=True)
-    progress = Progress(
-        SpinnerColumn(),
-        TextColumn("sweeping" if delete else "looking"),
-        TimeElapsedColumn(),
-        console=err,
-        transient=True,
-        disable=not err.is_terminal,
-    )
-    progress.add_task("", total=None)
-    return progress
-
-
 def _print(out: Console, found: Stray | LeftAlone) -> None:
     from rich.text import Text
 
     if isinstance(found, LeftAlone):
         line = Text.assemble(("left alone ", "bold yellow"), found.message)
+    elif found.held_by:
+        line = Text.assemble(("held       ", "bold yellow"), f"{found.url}  hold {found.held_by}")
     else:
         when = f"{time_text(found.modified_utc)}Z"
         line = Text.assemble(

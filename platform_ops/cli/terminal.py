@@ -13,7 +13,15 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["Column", "console", "count_text", "counting", "size_text", "table", "time_text"]
+__all__ = [
+    "Column",
+    "console",
+    "count_text",
+    "counting",
+    "size_text",
+    "table",
+    "time_text",
+]
 
 _ENDLESS: Final = 10_000
 """Columns of a console that is no terminal: what reads a pipe has no right margin."""
