@@ -58,6 +58,7 @@ airflow_catalog = {
     },
     "dags": ["examples"],
 }
+airflow_faults = "warn"  # every docstring shown here is ours to mend
 # Where a fork publishes its code, for instance https://example.com/repo/blob/main/{path}#L{line}
 airflow_source_url = os.environ.get("DOCS_SOURCE_URL", "")
 

@@ -27,6 +27,7 @@ from platform_ops.sphinx_ext import (
     changes,
     checking,
     elements,
+    faults,
     machines,
     navigation,
     search,
@@ -127,7 +128,7 @@ def _missing_reference(
     """Last help for references in docstrings.
 
     An error or class that is named as in its module's own code is found by its bare name. What leads
-    nowhere becomes text, and its author is told, by one type of warning that a site may suppress.
+    nowhere becomes text, and is noted as a fault of its docstring.
     """
     if node.get("refdomain") == "py" and node.get("reftype") in ("exc", "class"):
         found = domain_of(env).find_bare(app.builder, node, contnode)
@@ -137,11 +138,7 @@ def _missing_reference(
     if where is None:
         return None
     if where:
-        logger.warning(
-            "docstring of %s: refers to %s %r, which is not to be found",
-            where, node["reftype"], node["reftarget"],
-            type="airflow", subtype="reference", location=node,
-        )  # fmt: skip
+        faults.note_reference(env, node, where)
     return contnode
 
 
@@ -149,6 +146,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the domain, its directives and its settings with Sphinx."""
     _add_settings(app)
     elements.register(app)
+    faults.connect(app)
     navigation.connect(app)
     speed.connect(app)
     checking.connect(app)

@@ -45,14 +45,17 @@ class AirflowDomain(Domain):
     initial_data: ClassVar[dict[str, Any]] = {  # Any: Sphinx pickles a plain dict
         "documents": {},
         "uses": {},
+        "faults": {},
     }
-    data_version = 1
+    data_version = 2
 
     site: Site | None = None
 
     def __init__(self, env: BuildEnvironment) -> None:
         super().__init__(env)
         self._found: dict[str, list[tuple[str, str, str]]] | None = None
+        # Document to its references that lead nowhere, for those that this build has resolved.
+        self.dangling: dict[str, list[tuple[str, str]]] = {}
 
     @property
     def documents(self) -> dict[str, dict[tuple[str, str], _Object]]:
@@ -67,6 +70,12 @@ class AirflowDomain(Domain):
     def uses(self) -> dict[str, dict[str, str]]:
         """Document to the parts of the catalogue that it shows, each with its digest."""
         found: dict[str, dict[str, str]] = self.data["uses"]
+        return found
+
+    @property
+    def faults(self) -> dict[str, list[tuple[str, str]]]:
+        """Document to the faults in its docstrings: whose it is, and what is wrong."""
+        found: dict[str, list[tuple[str, str]]] = self.data["faults"]
         return found
 
     def note_object(
@@ -86,6 +95,10 @@ class AirflowDomain(Domain):
             mine = self.uses.setdefault(self.env.docname, {})
             mine.update((key, self.site.digest(key)) for key in keys)
 
+    def note_fault(self, where: str, message: str) -> None:
+        """Say that a docstring in the document being read has a fault."""
+        self.faults.setdefault(self.env.docname, []).append((where, message))
+
     def stale_documents(self) -> Iterator[str]:
         """Documents that show a part of the catalogue that changed since they were read."""
         if self.site is None:
@@ -103,6 +116,7 @@ class AirflowDomain(Domain):
         """Forget what a document held."""
         self.documents.pop(docname, None)
         self.uses.pop(docname, None)
+        self.faults.pop(docname, None)
         self._found = None
 
     def merge_domaindata(
@@ -112,7 +126,7 @@ class AirflowDomain(Domain):
     ) -> None:
         """Take over what another process read."""
         for docname in docnames:
-            for part in ("documents", "uses"):
+            for part in ("documents", "uses", "faults"):
                 if docname in otherdata[part]:
                     self.data[part][docname] = otherdata[part][docname]
         self._found = None

@@ -1,8 +1,8 @@
 """Docstring prose as nodes, whatever document it is shown in, and however faulty its markup is.
 
 The prose is parsed as reStructuredText in a document of its own: a page in Markdown may show it, its
-targets and headings stay out of the page, and its faults are reported once, at the docstring, as
-warnings of type ``airflow.markup`` that a site may suppress, never as a broken page.
+targets and headings stay out of the page, and its faults are noted at the docstring, never as a
+broken page.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ from docutils.statemachine import StringList
 from docutils.transforms import references
 from docutils.utils import new_document
 from sphinx import addnodes
-from sphinx.util import logging
+
+from platform_ops.sphinx_ext.faults import note_markup
 
 if TYPE_CHECKING:
     from sphinx.environment import BuildEnvironment
 
 __all__ = ["Prose", "markdown_html", "unmarked"]
-
-logger = logging.getLogger(__name__)
 
 # What may be more than words. A colon or an underscore inside a word or a sentence is none.
 _MARKUP = re.compile(
@@ -93,12 +92,9 @@ class Prose:
         document.transformer.add_transforms(_TRANSFORMS)
         document.transformer.apply_transforms()
         _settle(document, "" if quiet else where)
-        if faults and not quiet:
+        if not quiet:
             for fault in faults:
-                logger.warning(
-                    "docstring of %s: %s", where, fault,
-                    type="airflow", subtype="markup", location=self._env.docname,
-                )  # fmt: skip
+                note_markup(self._env, where, fault)
         return list(document.children)
 
     def line(

@@ -9,6 +9,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from bs4.element import PageElement
 
+from platform_ops.sphinx_ext.faults import read
 from tests.roots import Root, copied
 
 _OPERATOR = "reference/operators/shelf.LendOperator"
@@ -225,23 +226,49 @@ def test_a_warm_build_imports_no_airflow_and_a_change_rewrites_what_shows_it(
     assert "every morning" in site.page("reference/dags/lending")
 
 
-def test_a_faulty_docstring_is_a_warning_of_its_own_type_and_the_page_stands(
-    tmp_path: Path,
-) -> None:
+_OPERATORS = "package/shelf/operators.py"
+_LENDING = "shelf.operators.LendOperator"
+_NOWHERE = "which is not to be found"
+_FAULTS = [
+    ("markup", _LENDING, "Inline emphasis start-string without end-string."),
+    ("markup", _LENDING, "Inline literal start-string without end-string."),
+    ("reference", _LENDING, f"refers to class 'shelf.NoSuchHook', {_NOWHERE}"),
+    ("reference", f"{_LENDING}, parameter reader", f"refers to class 'int', {_NOWHERE}"),
+]
+
+
+def test_faults_in_docstrings_are_kept_for_the_check_and_the_pages_stand(tmp_path: Path) -> None:
     site = copied("shelf", tmp_path)
-    site.replace("package/shelf/operators.py", "is *never* shortened", "is *never shortened ``")
-    site.replace("package/shelf/operators.py", "shelf.hooks.ShelfHook`.", "shelf.NoSuchHook`.")
-    site.replace(
-        "package/shelf/operators.py", "Who takes it", ":external+py:py:class:`int` takes it"
-    )
-    said = site.build()
-    assert "docstring of shelf.operators.LendOperator" in said
+    site.replace(_OPERATORS, "is *never* shortened", "is *never shortened ``")
+    site.replace(_OPERATORS, "shelf.hooks.ShelfHook`.", "shelf.NoSuchHook`.")
+    site.replace(_OPERATORS, "Who takes it", ":external+py:py:class:`int` takes it")
+
+    assert "WARNING" not in site.build("-j", "2")
+    noted = read(site.html / ".doctrees")
+    without_line = [(each.kind, each.where, each.message.rpartition(") ")[2]) for each in noted]
+    assert without_line == _FAULTS
+    assert "Lend a book" in site.page(_OPERATOR)
+
+    site.replace("package/shelf/hooks.py", "Talks to one shelf.", "Speaks to one shelf.")
+    site.build()  # writes another page alone
+    assert read(site.html / ".doctrees") == noted
+    site.replace(_OPERATORS, "is *never shortened ``", "is never shortened")
+    site.replace(_OPERATORS, "shelf.NoSuchHook`.", "shelf.hooks.ShelfHook`.")
+    site.replace(_OPERATORS, ":external+py:py:class:`int` takes it", "Who takes it")
+    site.build()
+    assert read(site.html / ".doctrees") == ()
+
+
+def test_a_site_may_be_warned_of_its_own_docstrings(tmp_path: Path) -> None:
+    site = copied("shelf", tmp_path)
+    site.replace(_OPERATORS, "is *never* shortened", "is *never shortened ``")
+    site.replace(_OPERATORS, "shelf.hooks.ShelfHook`.", "shelf.NoSuchHook`.")
+    said = site.build("-D", "airflow_faults=warn")
+    assert "docstring of shelf.operators.LendOperator: " in said
     assert "[airflow.markup]" in said
     assert (
         "refers to class 'shelf.NoSuchHook', which is not to be found [airflow.reference]" in said
     )
-    assert "unknown role" not in said
-    assert "Lend a book" in site.page(_OPERATOR)
 
 
 def test_an_output_folder_inside_the_source_tree_is_not_read_as_source(tmp_path: Path) -> None:
