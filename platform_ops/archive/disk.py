@@ -8,17 +8,15 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from secrets import token_hex
 from threading import local
 from typing import Final
 
+from platform_ops.archive.ahead import write_ahead
 from platform_ops.archive.store import READ_CHUNK_BYTES, Entry, Level
 from platform_ops.errors import (
     ArchiveCorrupt,
@@ -33,11 +31,8 @@ __all__ = ["DiskStore"]
 TEMP = ".tmp"
 """Folder of unfinished files below the root: one filesystem, so that a link can publish them."""
 
-BATCH_BYTES = 1 << 20
-BATCHES_AHEAD = 8
-"""Pieces that may wait for the disk: what bounds the memory, at 1 MiB each."""
-BATCHES_BETWEEN_SYNCS = 64
-"""Pieces after which the disk is told to start: the last sync then has little left to wait for."""
+BYTES_BETWEEN_SYNCS = 64 << 20
+"""Bytes after which the disk is told to start: the last sync then has little left to wait for."""
 
 _PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EAGAIN, errno.ENFILE, errno.EMFILE}
 
@@ -214,51 +209,25 @@ class _Occupied(Exception):
 
 
 def _fill(descriptor: int, path: Path, chunks: Iterable[bytes]) -> None:
-    """Write every chunk and make them durable; errors of the source pass through unchanged.
+    """Write every chunk and make them durable; errors of the source pass through unchanged."""
+    unsynced = 0
 
-    The disk works in a thread of its own, so that the source is read and hashed meanwhile; a body of
-    one piece needs none.
-    """
-    waiting: deque[Future[None]] = deque()
-    batches = _batches(chunks)
+    def write(batch: bytes) -> None:
+        nonlocal unsynced
+        with _storage_errors(path):
+            _write_all(descriptor, batch)
+            unsynced += len(batch)
+            if unsynced >= BYTES_BETWEEN_SYNCS:
+                os.fdatasync(descriptor)
+                unsynced = 0
+
     try:
-        for first in islice(batches, 1):
-            with _storage_errors(path):
-                _write_all(descriptor, first)
-        with ThreadPoolExecutor(1, "archive-disk") as disk:  # its thread starts with the first task
-            for number, batch in enumerate(batches, start=1):
-                waiting.append(disk.submit(_write_all, descriptor, batch))
-                if number % BATCHES_BETWEEN_SYNCS == 0:
-                    waiting.append(disk.submit(os.fdatasync, descriptor))
-                if len(waiting) > BATCHES_AHEAD:
-                    _settle(waiting.popleft(), path)
-        for each in waiting:
-            _settle(each, path)
+        write_ahead(chunks, write)
         with _storage_errors(path):
             os.fsync(descriptor)
     finally:
         with _storage_errors(path):
             os.close(descriptor)
-
-
-def _settle(written: Future[None], path: Path) -> None:
-    with _storage_errors(path):
-        written.result()
-
-
-def _batches(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in pieces of 1 MiB or more, the last one aside."""
-    small = bytearray()
-    for chunk in chunks:
-        if not small and len(chunk) >= BATCH_BYTES:
-            yield chunk
-            continue
-        small += chunk
-        if len(small) >= BATCH_BYTES:
-            yield bytes(small)
-            small.clear()
-    if small:
-        yield bytes(small)
 
 
 def _link(temp: Path, path: Path) -> None:

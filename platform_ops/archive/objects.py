@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from platform_ops.archive import services
+from platform_ops.archive.ahead import write_ahead
 from platform_ops.archive.store import READ_CHUNK_BYTES, Entry, Level
 from platform_ops.errors import (
     ArchiveCorrupt,
@@ -135,12 +136,13 @@ class ObjectStore:
             writer = self._obstore.open_writer(
                 self._client, key, buffer_size=MULTIPART_BYTES, max_concurrency=PARTS_IN_FLIGHT
             )
-        size_bytes = 0
+
+        def write(batch: bytes) -> None:
+            with self._store_errors(key):
+                writer.write(batch)
+
         try:
-            for chunk in chunks:
-                with self._store_errors(key):
-                    writer.write(chunk)
-                size_bytes += len(chunk)
+            size_bytes = write_ahead(chunks, write)
         except BaseException as err:
             with suppress(BaseError, OSError):  # which would hide the error that ended the upload
                 writer.__exit__(type(err), err, err.__traceback__)  # aborts it
