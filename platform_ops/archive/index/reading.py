@@ -6,6 +6,7 @@ spawned, so that neither the caller's threads nor its ``__main__`` come into it.
 
 from __future__ import annotations
 
+import gc
 import marshal
 import os
 import subprocess
@@ -53,6 +54,7 @@ def rows(store: Store, listed: Iterable[Listed]) -> Iterator[list[Row]]:
 
 def serve() -> None:
     """The far end of :func:`_processes`: reads what standard input lists, until that ends."""
+    gc.disable()  # rows have no cycles, and there are many of them
     read = _here(at(sys.argv[1]))
     while (asked := _receive(sys.stdin.buffer)) is not None:
         try:
