@@ -50,6 +50,7 @@ class AirflowDomain(Domain):
     data_version = 2
 
     site: Site | None = None
+    warns: bool = False  # of faults in docstrings, as well as noting them
 
     def __init__(self, env: BuildEnvironment) -> None:
         super().__init__(env)

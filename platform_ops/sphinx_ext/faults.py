@@ -35,6 +35,7 @@ def connect(app: Sphinx) -> None:
     """Write down what a build notes, and add its setting."""
     about = "Faults in docstrings: record them for the check, or warn."
     app.add_config_value("airflow_faults", "record", "env", ENUM("record", "warn"), about)
+    app.connect("builder-inited", _choose)
     app.connect("doctree-resolved", _note_resolved)
     app.connect("build-finished", _write)
 
@@ -42,7 +43,7 @@ def connect(app: Sphinx) -> None:
 def note_markup(env: BuildEnvironment, where: str, message: str) -> None:
     """Say that a docstring in the document being read is no valid markup."""
     domain_of(env).note_fault(where, message)
-    if env.config.airflow_faults == "warn":
+    if domain_of(env).warns:
         logger.warning(
             "docstring of %s: %s", where, message,
             type="airflow", subtype="markup", location=env.docname,
@@ -53,9 +54,9 @@ def note_reference(env: BuildEnvironment, node: pending_xref, where: str) -> Non
     """Say that a docstring refers to what is not to be found."""
     message = f"refers to {node['reftype']} {node['reftarget']!r}, which is not to be found"
     domain_of(env).dangling.setdefault(node.get("refdoc", ""), []).append((where, message))
-    if env.config.airflow_faults == "warn":
+    if domain_of(env).warns:
         logger.warning(
-            "docstring of %s %s", where, message,
+            "docstring of %s: %s", where, message,
             type="airflow", subtype="reference", location=node,
         )  # fmt: skip
 
@@ -77,6 +78,12 @@ def read(doctrees: Path) -> tuple[Problem, ...]:
         for where, message in rows
     }
     return tuple(Problem(*each) for each in sorted(found))
+
+
+def _choose(app: Sphinx) -> None:
+    """The check's own builder listens to warnings, and makes findings of them."""
+    checking = app.builder.name == "airflow-check"
+    domain_of(app.env).warns = checking or app.config.airflow_faults == "warn"
 
 
 def _note_resolved(app: Sphinx, doctree: nodes.document, docname: str) -> None:
