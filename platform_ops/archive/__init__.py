@@ -6,12 +6,15 @@ the site's settings where they are not passed.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict, Unpack
 
 from platform_ops import settings as _settings
+from platform_ops.archive import bag as _bag
 from platform_ops.archive import browse as _browse
 from platform_ops.archive import content as _content
 from platform_ops.archive import erasure as _erasure
@@ -23,6 +26,7 @@ from platform_ops.archive import rehearsal as _rehearsal
 from platform_ops.archive import status as _status
 from platform_ops.archive import store as _store
 from platform_ops.archive import verify as _verify
+from platform_ops.archive.bag import Bag
 from platform_ops.archive.content import Body
 from platform_ops.archive.holding import Hold, Release
 from platform_ops.archive.index import Index, Question
@@ -44,6 +48,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 __all__ = [
+    "Bag",
     "Body",
     "Commit",
     "Fault",
@@ -66,6 +71,7 @@ __all__ = [
     "bodies",
     "erase",
     "expire",
+    "export",
     "files",
     "find",
     "hold",
@@ -495,6 +501,38 @@ def release(hold_id: str, *, reason: str, by: str, settings: Settings | None = N
 def holds(settings: Settings | None = None) -> Iterator[tuple[Hold, Release | None]]:
     """Every hold that was ever placed, oldest first, and its end where it has one."""
     return _holding.holds(root(settings))
+
+
+def export(
+    target: str | os.PathLike[str],
+    entity: str | Entity | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    settings: Settings | None = None,
+) -> Bag:
+    """Write revisions as a BagIt bag (RFC 8493), which any archivist's tool can check.
+
+    :param target: A folder that does not exist yet; it appears once the bag is whole.
+    :param entity: Only its revisions; every entity's otherwise.
+    :param since: Slots from this time on.
+    :param until: Slots before this time.
+    :raises ArchiveCorrupt: A payload is not what was committed; there is no bag then.
+    :raises NotArchived: The selection is empty.
+    """
+    site = _site(settings)
+    store = root(site)
+    named = (
+        [Entity.parse(entity)]
+        if entity
+        else _browse.entities(store, _read.templates(store, _template(site)))
+    )
+    found = (each for one in named for each in find(one, since, until, settings=site))
+    bounds = [
+        f"{name} {time.isoformat()}" for name, time in (("from", since), ("until", until)) if time
+    ]
+    return _bag.export(
+        store, found, Path(target), " ".join([str(entity or "all entities"), *bounds])
+    )
 
 
 def _site(settings: Settings | None) -> Settings:

@@ -26,6 +26,7 @@ from platform_ops.cli.arguments import (
 )
 from platform_ops.cli.comparing import diff, history
 from platform_ops.cli.expecting import status
+from platform_ops.cli.exporting import export
 from platform_ops.cli.finding import find
 from platform_ops.cli.holding import hold, holds, release
 from platform_ops.cli.keeping import sweep
@@ -56,6 +57,7 @@ archive.add_command(erase)
 archive.add_command(hold)
 archive.add_command(release)
 archive.add_command(holds)
+archive.add_command(export)
 archive.add_command(verification.verify)
 
 

@@ -117,3 +117,10 @@ def test_verify_takes_a_share(place: Disk, cli: Call) -> None:
     assert (told["share"], told["full"], told["manifests"]) == (0.5, False, 2)
     assert cli("archive", "verify", "--sample", "five").exit_code == 2
     assert cli("archive", "verify", "--sample", "5%", "--quick").exit_code == 2
+
+
+def test_export_writes_a_bag(place: Disk, cli: Call, tmp_path: Path) -> None:
+    result = cli("archive", "export", "bag", "weather.forecast", "--since", "2024-03-05")
+    assert result.stdout == "bag: 2 revisions, 3 payloads, 14 B\n"
+    assert (tmp_path / "bag" / "bagit.txt").read_text().startswith("BagIt-Version: 1.0\n")
+    assert cli("archive", "export", "bag").exit_code == 2
