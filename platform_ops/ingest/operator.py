@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from platform_ops.archive import Outcome
 from platform_ops.entity import Part
-from platform_ops.errors import ConfigError
-from platform_ops.ingest.context import asset
+from platform_ops.errors import ConfigError, PlatformError
+from platform_ops.ingest.capture import Capture
+from platform_ops.ingest.context import asset, slot_of
+from platform_ops.ingest.replay import changed_request
 from platform_ops.ingest.session import archive_session, require_known
 from platform_ops.settings import Codec, Mode, OnExisting
 
@@ -20,6 +24,9 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
 __all__ = ["ArchivingOperator"]
+
+
+log = logging.getLogger("platform_ops.ingest")
 
 
 class ArchivingOperator(BaseOperator):
@@ -93,6 +100,15 @@ class ArchivingOperator(BaseOperator):
         :raises SourceError: The source did not deliver.
         """
 
+    def request_fingerprint(self, context: Context) -> str | None:  # noqa: ARG002  # for subclasses
+        """Fingerprint of the first request that :meth:`fetch` would send, without sending any.
+
+        A replay compares it with what was archived, and warns where the task has changed since.
+
+        :return: As in the origin of the first part; None where there is no such thing.
+        """
+        return None
+
     def execute(self, context: Context) -> dict[str, Any]:  # Any: JSON values
         """Run the one path; the result is the reference as a plain dictionary."""
         with archive_session(
@@ -110,7 +126,24 @@ class ArchivingOperator(BaseOperator):
                     for part in parts:
                         body = capture.write(part)
                         self.log.info("archived %s: %d bytes", body.name, body.size_bytes)
+        if capture.commit.outcome is Outcome.REPLAYED:
+            self._warn_of_change(context, capture)
         return capture.reference.to_dict()
+
+    def _warn_of_change(self, context: Context, capture: Capture) -> None:
+        if slot_of(context, capture.slot.entity).time_utc != capture.slot.time_utc:
+            return  # another day's slot answers another day's request
+        try:
+            before = changed_request(capture, self.request_fingerprint(context))
+        except PlatformError:  # a replay needs no connection, and none that is right
+            return
+        if before is not None:
+            log.warning(
+                "replayed %s, revision %d, which answers %s: this task asks for something else now",
+                capture.slot,
+                capture.manifest.revision,
+                before,
+            )
 
 
 @contextmanager

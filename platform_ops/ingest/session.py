@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, get_args
 from airflow.sdk import get_current_context
 
 from platform_ops import archive, metrics
-from platform_ops.archive import Commit, Outcome
-from platform_ops.entity import Entity, Slot
+from platform_ops.entity import Entity
 from platform_ops.errors import ConfigError
 from platform_ops.ingest.capture import Capture
 from platform_ops.ingest.context import entity_of, identity_of, site_settings, slot_of, versions
 from platform_ops.ingest.effects import reported, take_effect
+from platform_ops.ingest.replay import replayed
 from platform_ops.runconf import Wish, one_of
 from platform_ops.settings import Codec, Mode, OnExisting, Settings
 
@@ -37,6 +37,7 @@ def archive_session(
     on_existing: OnExisting | None = None,
     codec: Codec | None = None,
     pack: bool | None = None,
+    request: str | None = None,
     context: Context | None = None,
 ) -> Iterator[Capture]:
     """Capture one slot of an entity from inside a task; leaving the block commits.
@@ -45,6 +46,7 @@ def archive_session(
     :param on_existing: What another run's revision in the slot meets; the site's setting otherwise.
     :param codec: How the bodies are stored; the entity's setting otherwise.
     :param pack: Whether small bodies share one object; the entity's setting otherwise.
+    :param request: What the task asks for, in words: told where a replay has nothing for it.
     :param context: The task's; the current one where it is None.
     :raises AirflowFailException: An error that a retry cannot cure; its cause is the error itself.
     :raises PlatformError: An error that a retry may cure.
@@ -58,7 +60,7 @@ def archive_session(
         wish = Wish.of(within["dag_run"].conf, mode, site, parsed)
         slot = wish.slot(slot_of(within, parsed, partition_key, map_key))
         if wish.mode == "replay":
-            capture = _replayed(site, slot, wish)
+            capture = replayed(site, slot, wish, request)
             yield capture
         else:
             session = archive.session(
@@ -74,11 +76,6 @@ def archive_session(
                 capture = Capture(slot, session)
                 yield capture
         take_effect(within, capture, wish)
-
-
-def _replayed(site: Settings, slot: Slot, wish: Wish) -> Capture:
-    found = archive.newest(slot, revision=wish.revision, as_of_utc=wish.as_of_utc, settings=site)
-    return Capture(slot, _found=Commit(found, archive.refer(found, site), Outcome.REPLAYED))
 
 
 def require_known(

@@ -244,18 +244,28 @@ class ArchivingHttpOperator(ArchivingOperator):
     def fetch(self, context: Context) -> Iterator[Part]:  # noqa: ARG002  # the base class's signature
         """One part for each page."""
         hook = ArchivingHttpHook(self.method, self.http_conn_id)
-        # Asked for as it is: a coding would be archived as it came, and read back with its suffix.
-        with hook.get_conn({"Accept-Encoding": "identity", **(self.headers or {})}) as session:
-            first = requests.Request(
-                self.method,
-                self._url(hook),
-                params=self.query,
-                data=self.data,
-                json=self.json,
-            )
-            request = exchange.prepared(session, first)
+        with self._session(hook) as session:
+            request = self._first(hook, session)
             for number, page in enumerate(self._pages(hook, session, request), start=1):
                 yield page.part(f"page-{number:06d}" if self.pagination else "response")
+
+    def request_fingerprint(self, context: Context) -> str | None:  # noqa: ARG002  # the base class's signature
+        """That of the first page's request."""
+        hook = ArchivingHttpHook(self.method, self.http_conn_id)
+        with self._session(hook) as session:
+            return exchange.fingerprint(self._first(hook, session))
+
+    def _session(self, hook: ArchivingHttpHook) -> requests.Session:
+        # Asked for as it is: a coding would be archived as it came, and read back with its suffix.
+        return hook.get_conn({"Accept-Encoding": "identity", **(self.headers or {})})
+
+    def _first(
+        self, hook: ArchivingHttpHook, session: requests.Session
+    ) -> requests.PreparedRequest:
+        first = requests.Request(
+            self.method, self._url(hook), params=self.query, data=self.data, json=self.json
+        )
+        return exchange.prepared(session, first)
 
     def _url(self, hook: ArchivingHttpHook) -> str:
         if not self.endpoint.startswith(("http://", "https://")):
@@ -339,7 +349,8 @@ def _archived_call(
     own_key = slot_of(context, entity).map_key
     keys = [own_key, fingerprint[:16], str(_calls.seen[fingerprint] + 1)]
     map_key = ".".join(key for key in keys if key is not None)
-    with archive_session(entity, map_key=map_key, context=context) as capture:
+    asked = exchange.name(request)
+    with archive_session(entity, map_key=map_key, request=asked, context=context) as capture:
         response = _fetched(capture, request, ask()) if capture.pending else None
     _calls.seen[fingerprint] += 1
     _calls.references.append(capture.reference.to_dict())
