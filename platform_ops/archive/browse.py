@@ -15,7 +15,7 @@ from platform_ops.entity import Entity, Slot
 from platform_ops.errors import NotArchived, UrlError
 from platform_ops.url_scheme import Template, manifest_key
 
-__all__ = ["Held", "entities", "manifest_key_at", "slots"]
+__all__ = ["Held", "entities", "manifest_key_at", "newest", "slots"]
 
 _REVISION: Final = re.compile(
     r"(?P<tree>data|meta)/(?P<folder>.+?)"
@@ -48,15 +48,50 @@ def slots(
     :param entity: Only its slots; everybody's where it is None.
     """
     for prefix in _outermost(_prefix(template, entity) for template in templates):
-        for folder, keys in _manifests_below(store, f"meta/{prefix}"):
-            slot = _slot_of(store, templates, folder, keys)
+        for held in _below(store, templates, prefix):
             if (
-                slot is not None
-                and (entity is None or slot.entity == entity)
-                and (since is None or slot.time_utc >= since)
-                and (until is None or slot.time_utc < until)
+                (entity is None or held.slot.entity == entity)
+                and (since is None or held.slot.time_utc >= since)
+                and (until is None or held.slot.time_utc < until)
             ):
-                yield Held(slot, folder, keys)
+                yield held
+
+
+def newest(store: Store, templates: Sequence[Template], entity: Entity) -> Held:
+    """The entity's slot with the latest time; of several at that time, the last by key.
+
+    Reads the newest day alone where the template has the day right below the entity.
+
+    :raises NotArchived: It has none.
+    """
+    found: list[Held] = []
+    for template in templates:
+        folder = template.folder_of(entity)
+        for prefix in reversed(
+            [f"{folder}/{day}" for day in _days(store, template, folder)] or [folder]
+        ):
+            held = [each for each in _below(store, templates, prefix) if each.slot.entity == entity]
+            if held:
+                found.append(max(held, key=lambda each: (each.slot.time_utc, each.folder)))
+                break
+    if not found:
+        raise NotArchived(f"{entity}: nothing is archived")
+    return max(found, key=lambda each: each.slot.time_utc)
+
+
+def _days(store: Store, template: Template, folder: str) -> list[str]:
+    """Levels of the entity's days, in order; none where other levels come first."""
+    depth = folder.count("/") + 1
+    if template.levels[depth].field != "date":
+        return []
+    return sorted(store.level(f"meta/{folder}").folders)
+
+
+def _below(store: Store, templates: Sequence[Template], prefix: str) -> Iterator[Held]:
+    for folder, keys in _manifests_below(store, f"meta/{prefix}"):
+        slot = _slot_of(store, templates, folder, keys)
+        if slot is not None:
+            yield Held(slot, folder, keys)
 
 
 def entities(store: Store, templates: Sequence[Template]) -> list[Entity]:

@@ -110,6 +110,7 @@ def tree(
 def show(ctx: click.Context, what: str, options: SlotOptions) -> None:
     """Print one manifest: of an entity's slot, or behind a URL.
 
+    Without --time it is that of the entity's latest slot.
     In a pipe it is the stored text to the byte, so that sha256sum gives the digest which the next
     revision and each reference hold.
     """
@@ -137,7 +138,7 @@ def show(ctx: click.Context, what: str, options: SlotOptions) -> None:
 )
 @click.pass_context
 def cat(ctx: click.Context, what: str, options: SlotOptions, payload: str | None) -> None:
-    """Write payload bytes to standard output.
+    """Write payload bytes to standard output: of an entity's latest slot, unless --time names another.
 
     They are checked against their digests on the way.
     A payload's URL gives that payload alone. The check ends with the last byte: look at the exit

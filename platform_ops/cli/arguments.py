@@ -221,7 +221,7 @@ def range_options() -> Callable[[Command], Command]:
 
 
 def wanted(site: Site, what: str, options: SlotOptions) -> Commitment:
-    """The revision that an entity and options, or a URL, name.
+    """The revision that an entity and options, or a URL, name; an entity alone means what came last.
 
     :raises NotArchived: There is none.
     """
@@ -230,7 +230,11 @@ def wanted(site: Site, what: str, options: SlotOptions) -> Commitment:
             raise click.UsageError("a URL names its slot and revision: give no options with it")
         key = browse.manifest_key_at(site.store, what)
         return Commitment(key, read.manifest_at(site.store, key))
-    slot = options.slot(parse_entity(what))
+    entity = parse_entity(what)
+    if not options.given and options.revision is None:
+        key = browse.newest(site.store, site.templates, entity).manifest_keys[-1]
+        return Commitment(key, read.manifest_at(site.store, key))
+    slot = options.slot(entity)
     for template in site.templates:
         folder = template.render(slot)
         for found in read.revisions(site.store, folder, slot):

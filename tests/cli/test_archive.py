@@ -7,8 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from platform_ops.entity import Entity, Slot
 from platform_ops.settings import Settings
-from tests.archive.places import Disk, Place
+from platform_ops.url_scheme import DEFAULT_TEMPLATE
+from tests.archive.places import Disk, Place, settings_of
 from tests.archive.samples import TUESDAY, commit, part, run, slot
 from tests.cli.conftest import Call
 
@@ -305,6 +307,30 @@ def test_wrong_usage_exits_with_2_and_says_what_is_right(
     result = cli("archive", *arguments)
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    "template",
+    [DEFAULT_TEMPLATE, "v2/{entity}/{source}/p={partition_key}/m={map_key}/{date}/{time}"],
+)
+def test_an_entity_alone_means_what_came_last(
+    template: str, disk: Disk, cli: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLATFORM_OPS__ARCHIVE__TEMPLATE", template)
+    site = settings_of(disk, template=template)
+    for day, key in ((0, "z"), (2, "a"), (1, "q")):
+        commit(site, part(f"{day}{key}".encode()), at=slot(day, map_key=key))
+    commit(site, part(b"of another"), at=Slot(Entity("weather", "forecasts"), TUESDAY))
+    assert cli("archive", "cat", "weather.forecast").stdout == "2a"
+    assert '"map_key": "a"' in cli("archive", "show", "weather.forecast").stdout
+
+
+def test_an_entity_that_has_nothing_is_told(disk: Disk, cli: Call) -> None:
+    result = cli("archive", "show", "weather.forecast")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "error: weather.forecast: nothing is archived\n",
+    )
 
 
 def test_ls_reads_only_the_manifests_of_the_range(

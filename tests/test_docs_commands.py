@@ -1,0 +1,112 @@
+"""The commands that the pages show: those on the archive are run, all others are at least understood."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from platform_ops import archive
+from platform_ops.cli import CANNOT_RUN, main
+from platform_ops.entity import Entity, Origin, Part, RunIdentity, Slot
+from platform_ops.settings import Settings, load
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("tutorials", "how-to", "explanation", "runbooks", "reference")
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *(page for each in FOLDERS for page in sorted((ROOT / "docs" / each).glob("*.md"))),
+)
+SITE = """
+[archive]
+root = "file://{root}"
+
+[sources.weather.entities.forecast]
+schedule = "@daily"
+retention_days = 3650
+
+[sources.noaa.entities.daily_weather]
+[sources.shop.entities.orders]
+"""
+NOW = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+SHOWN = [datetime(2026, month, day, tzinfo=UTC) for month in (3, 11) for day in (1, 2, 3)]
+DAYS = {*SHOWN, *(NOW - timedelta(days=back) for back in range(1, 8))}
+
+
+def commands() -> list[str]:
+    """Each command of the project that a page shows, once, without what a pipe leads to."""
+    found = {
+        line.partition(" | ")[0].partition(" > ")[0].partition("  # ")[0].strip()
+        for page in PAGES
+        for block in re.findall(
+            r"^ *```console\n(.*?)^ *```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL
+        )
+        for line in re.findall(r"^ *\$ (platform-ops .*)$", block, re.MULTILINE)
+    }
+    return sorted(found)
+
+
+ON_THE_ARCHIVE = [each for each in commands() if each.startswith("platform-ops archive ")]
+
+
+def capture(entity: str, day: datetime, number: int, body: bytes, settings: Settings) -> None:
+    run = RunIdentity(
+        "weather_daily", "forecast", f"scheduled__{day.isoformat()}", try_number=1, max_tries=number
+    )
+    origin = Origin("https://api.weather.example/forecast?day=1")
+    slot = Slot(Entity.parse(entity), day)
+    with archive.session(slot, run, settings=settings) as session:
+        session.write(Part("response.json", [body], origin, "application/json"))
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site whose archive holds what the pages speak of."""
+    folder = tmp_path_factory.mktemp("site")
+    path = folder / "platform.toml"
+    path.write_text(SITE.format(root=folder / "archive"))
+    settings = load(path).settings
+    for day in sorted(DAYS):
+        for number, body in enumerate([b"test", b'{"high": 31}', b'{"high": 32}'], 1):
+            capture("weather.forecast", day, number, body, settings)
+    for entity in ("noaa.daily_weather", "shop.orders"):
+        capture(entity, datetime(2015, 12, 1, tzinfo=UTC), 1, b"{}", settings)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command writes, it writes into a folder of the test."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PLATFORM_OPS_CONFIG", str(config))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def test_the_pages_show_commands() -> None:
+    assert len(ON_THE_ARCHIVE) > 10
+
+
+@pytest.mark.parametrize("command", ON_THE_ARCHIVE)
+def test_a_command_on_the_archive_runs(command: str) -> None:
+    ran = CliRunner().invoke(main, shlex.split(command)[1:])
+    assert ran.exit_code < CANNOT_RUN, ran.output
+    assert ran.exception is None or isinstance(ran.exception, SystemExit), ran.output
+
+
+@pytest.mark.parametrize("command", [each for each in commands() if each not in ON_THE_ARCHIVE])
+def test_another_command_is_understood(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    arguments = shlex.split(command)[1:]
+    within: click.Command = main
+    context = click.Context(main)
+    while isinstance(within, click.Group):
+        name, found, arguments = within.resolve_command(context, arguments)
+        assert found is not None, f"there is no {name} in {command!r}"
+        within, context = found, click.Context(found, parent=context, info_name=name)
+    within.make_parser(context).parse_args(arguments)
