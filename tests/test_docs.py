@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from airflow.sdk import DAG
 
 from platform_ops import archive
+from platform_ops.entity import Entity, Origin, Part, RunIdentity, Slot
 from platform_ops.settings import Settings
 from platform_ops.testing.runner import run_task
 
@@ -52,6 +54,28 @@ def test_the_operator_of_the_how_to_archives(tmp_path: Path, platform_archive: S
     assert ran.state == "success", ran.error
     assert archive.open(ran.xcom).read() == b"firstsecond"
     assert len(block.strip().splitlines()) <= 30
+
+
+@pytest.mark.parametrize("pack", [False, True])
+def test_an_analyst_reads_the_archive_as_the_how_to_says(
+    platform_archive: Settings, pack: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slot = Slot(Entity("weather", "forecast"), datetime(2024, 3, 5, tzinfo=UTC))
+    rows = b"n,t\n" + b"1,20\n" * 100
+    with archive.session(slot, RunIdentity("d", "t", "r"), codec="gzip", pack=pack) as session:
+        for name in ("stations-a.csv", "stations-b.csv"):
+            session.write(Part(name, [rows], Origin("https://weather.example"), "text/csv"))
+    shown: dict[str, Any] = {}
+    for block in blocks(ROOT / "docs/how-to/read-the-archive.md"):
+        exec(compile(block, "read-the-archive.md", "exec"), shown)
+    assert session.commit is not None
+    assert shown["first"] == shown["as_of"] == shown["newest"] == session.commit.manifest
+    assert shown["first_bytes"] == rows[:100]
+    assert shown["urls"] == list(session.commit.reference.payload_urls)
+    assert shown["text"] == shown["content"] == rows
+    assert shown["table"].num_rows == 200
+    assert shown["part"] == rows[5:15]
+    assert "stations-b.csv text/csv 504 " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/tutorials/quickstart.md"])

@@ -1,7 +1,7 @@
 """Compression on the way in, undone on the way out: gzip and Zstandard, as the stock tools know them.
 
 The codec is chosen for storage alone. What identifies a payload is the digest of its bytes as they came,
-so that neither a codec nor its version makes equal bytes differ (ADR 0010).
+so that neither a codec nor its version makes equal bytes differ (ADR 0011).
 
 Source: RFC 1952 (gzip), RFC 8878 (Zstandard).
 """

@@ -161,7 +161,9 @@ class Pack:
     def close(self) -> Packed:
         """The pack and its list, whole."""
         end = (0, 0, self.count, self.count, len(self._directory), len(self._body), 0)
-        body = memoryview(self._body + self._directory + _END.pack(b"PK\x05\x06", *end))
+        self._body += self._directory
+        self._body += _END.pack(b"PK\x05\x06", *end)
+        body = memoryview(self._body)
         listing = b"".join([*self._lines, self._list.flush()])
         return Packed(
             body=body,

@@ -8,7 +8,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import find, http_ingest, verify
+from tests.benchmarks import archive_write, find, http_ingest, packs, verify
 
 
 def main() -> int:
@@ -28,11 +28,34 @@ def main() -> int:
         for name, row in ours.items()
         if row["mib_per_s"] < 1.5 * peer["mib_per_s"] or row["peak_mib"] > 120
     ]
+    broken += _written(console)
+    broken += _packed(console)
     broken += _verified(console)
     broken += _found(console)
     for line in broken:
         console.print(line, style="red")
     return bool(broken)
+
+
+def _written(console: Console) -> list[str]:
+    figures = archive_write.main()
+    table = Table("1 GiB", "MiB/s", "peak MiB")
+    for name, figure in figures.items():
+        speed = archive_write.SIZE_MIB / figure.seconds
+        table.add_row(name, f"{speed:.0f}", f"{figure.peak_mib:.0f}")
+    console.print(table)
+    return archive_write.broken(figures)
+
+
+def _packed(console: Console) -> list[str]:
+    rows = packs.main()
+    table = Table("10,000 × 2 KiB", "bodies/s", "MiB stored", "peak MiB", "one body, ms")
+    for name, row in rows.items():
+        read = "" if row.read_ms is None else f"{row.read_ms:.1f}"
+        stored = f"{row.size_mib:.1f}" if row.size_mib else ""
+        table.add_row(name, f"{row.per_s:.0f}", stored, f"{row.peak_mib:.0f}", read)
+    console.print(table)
+    return packs.broken(rows)
 
 
 def _verified(console: Console) -> list[str]:
