@@ -56,6 +56,7 @@ class Status:
     :param schedule: What was expected; None where none is set and none can be inferred.
     :param inferred: Whether it was inferred from what arrived.
     :param damaged: Manifests that cannot be read: what they hold counts as not there.
+    :param lost: Manifests that the index has seen, and that are gone.
     :param as_of_utc: When the store was listed for it.
     """
 
@@ -66,6 +67,7 @@ class Status:
     inferred: bool
     arrivals: tuple[Arrival, ...]
     damaged: tuple[Hit, ...]
+    lost: tuple[Hit, ...]
     as_of_utc: datetime
 
     @property
@@ -76,8 +78,8 @@ class Status:
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is missing and nothing damaged."""
-        return not self.damaged and self.counts["missing"] == 0
+        """Whether nothing is missing, damaged or lost."""
+        return not self.damaged and not self.lost and self.counts["missing"] == 0
 
 
 def status(
@@ -122,6 +124,7 @@ def status(
             for time, held in ((time, by_time.get(time, ())) for time in sorted(times))
         ),
         tuple(answer.faulty),
+        tuple(answer.lost),
         answer.as_of_utc or now,
     )
 

@@ -15,7 +15,7 @@ from platform_ops.archive.status import Arrival, State, Status
 from platform_ops.archive.store import Store, locate
 from platform_ops.cli import FAULTY
 from platform_ops.cli.arguments import Site, entity_argument, range_options
-from platform_ops.cli.finding import refreshed
+from platform_ops.cli.finding import print_lost, refreshed
 from platform_ops.cli.listing import keys_text
 from platform_ops.cli.terminal import Column, console, count_text, table, time_text
 from platform_ops.entity import Entity
@@ -54,8 +54,8 @@ def status(
 
     What is expected follows from the entity's schedule in platform.toml, else from the gaps between
     what arrived, and the answer says which. Without a range: from the first slot, at most 30 days back,
-    until now. Exits with 0 where all is there, 1 where something is missing or damaged, 2 where it
-    could not run.
+    until now. Exits with 0 where all is there, 1 where something is missing, damaged or gone, 2 where
+    it could not run.
     """
     site = Site.of(ctx)
     found = [
@@ -101,6 +101,7 @@ def _as_dict(store: Store, found: Status) -> dict[str, Any]:  # Any: JSON values
             for each in found.arrivals
         ],
         "damaged": [hit.fault for hit in found.damaged],
+        "lost": [locate(store, hit.key) for hit in found.lost],
         "as_of_utc": found.as_of_utc.isoformat(),
     }
 
@@ -138,6 +139,7 @@ def _print(out: Console, store: Store, found: Sequence[Status], *, everything: b
             out.print(table(_DETAILS, [_cells(each) for each in named], styles=styles))
         for hit in one.damaged:
             out.print(Text(f"damaged: {hit.fault}", style="red"), soft_wrap=True)
+        print_lost(out, store, one.lost)
     if not found:
         out.print(Text("nothing is archived here, and nothing is expected", style="yellow"))
         return
@@ -183,10 +185,14 @@ def _expectation(one: Status) -> str:
 def _verdict(found: Sequence[Status]) -> Any:  # Any: rich.Text
     from rich.text import Text
 
-    missing = sum(one.counts["missing"] for one in found)
-    damaged = sum(len(one.damaged) for one in found)
-    if not missing and not damaged:
+    counted = {
+        "missing": (sum(one.counts["missing"] for one in found), "slot"),
+        "damaged": (sum(len(one.damaged) for one in found), "manifest"),
+        "gone": (sum(len(one.lost) for one in found), "manifest"),
+    }
+    faults = [
+        f"{count_text(count, noun)} {word}" for word, (count, noun) in counted.items() if count
+    ]
+    if not faults:
         return Text("nothing is missing", style="bold green")
-    faults = [count_text(missing, "slot") + " missing"] if missing else []
-    faults += [count_text(damaged, "manifest") + " damaged"] if damaged else []
     return Text(", ".join(faults), style="bold red")

@@ -31,7 +31,7 @@ from platform_ops.entity import Entity
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["find", "refreshed"]
+__all__ = ["find", "print_lost", "refreshed"]
 
 
 @click.command()
@@ -59,7 +59,7 @@ def find(
 
     All that is given must hold. The answer comes from an index on this machine and says as of when it
     is; --fresh lists the store first. Exits with 1 where nothing is found, or a manifest that may be
-    meant is damaged.
+    meant is damaged, or gone since an earlier listing.
     """
     if entity is None and not any(asked.values()):
         raise click.UsageError("say what to find: an ENTITY, --run, --sha256, --url, --since …")
@@ -71,11 +71,11 @@ def find(
         refreshed(index, prefixes)
     answer = index.find(question, prefixes)
     if as_json:
-        for hit in (*answer.hits, *answer.faulty):
+        for hit in (*answer.hits, *answer.faulty, *answer.lost):
             click.echo(json.dumps(_as_dict(site.store, hit, answer), ensure_ascii=False))
     else:
         _print(console(), site.store, answer)
-    ctx.exit(0 if answer.hits and not answer.faulty else FAULTY)
+    ctx.exit(0 if answer.hits and not answer.faulty and not answer.lost else FAULTY)
 
 
 def refreshed(index: Index, prefixes: Sequence[str]) -> Index:
@@ -110,7 +110,7 @@ def _as_dict(store: Store, hit: Hit, answer: Answer) -> dict[str, Any]:  # Any: 
         "sha256": hit.sha256,
         "manifest_sha256": hit.manifest_sha256,
         "removed": hit.removed,
-        "fault": hit.fault,
+        "fault": "gone" if hit in answer.lost else hit.fault,
         "as_of_utc": answer.as_of_utc and answer.as_of_utc.isoformat(),
     }
 
@@ -139,12 +139,22 @@ def _print(out: Console, store: Store, answer: Answer) -> None:
         out.print(table(_COLUMNS, [_cells(hit) for hit in hits], styles=styles, like=everything))
     for hit in answer.faulty:
         out.print(Text(f"damaged, and not searched: {hit.fault}", style="red"), soft_wrap=True)
+    print_lost(out, store, answer.lost)
     found = "nothing is found" if not answer.hits else count_text(len(answer.hits), "revision")
     style = "bold green" if answer.hits else "yellow"
     out.print()
     out.print(
         Text.assemble((found, style), (f", {_as_of(answer.as_of_utc)}", "dim")), soft_wrap=True
     )
+
+
+def print_lost(out: Console, store: Store, lost: Sequence[Hit]) -> None:
+    """Name manifests that were there and are gone: no command of ours removes one."""
+    from rich.text import Text
+
+    for hit in lost:
+        line = f"gone since an earlier listing: {locate(store, hit.key)} (run {hit.run_id})"
+        out.print(Text(line, style="bold red"), soft_wrap=True)
 
 
 def _writer(hit: Hit) -> tuple[str, str]:

@@ -93,6 +93,19 @@ def test_a_damaged_manifest_is_named_and_the_exit_code_says_so(filled: Place, cl
     assert "1 revision, as of now" in result.stdout
 
 
+def test_a_manifest_that_is_gone_is_named(filled: Place, cli: Call) -> None:
+    """The newest of its slot: the chain shows no gap, and verify finds nothing."""
+    cli("archive", "find", "weather.forecast")
+    filled.remove(f"meta/{SLOT}/000002.json")
+    assert cli("archive", "verify").exit_code == 0
+    result = cli("archive", "find", "weather.forecast", "--fresh")
+    gone = f"gone since an earlier listing: {filled.root}/meta/{SLOT}/000002.json (run manual-2)"
+    assert (result.exit_code, gone in result.stdout.splitlines()) == (1, True)
+    asked = cli("archive", "status", "weather.forecast", "--since", "2024-03-05")
+    assert (asked.exit_code, gone in asked.stdout.splitlines()) == (1, True)
+    assert asked.stdout.endswith("1 manifest gone\n")
+
+
 def test_nothing_found_says_so(filled: Place, cli: Call) -> None:
     result = cli("archive", "find", "--run", "manual-9")
     assert (result.exit_code, result.stderr) == (1, "")

@@ -64,11 +64,13 @@ class Answer:
 
     :param hits: Revisions, by entity, time and revision.
     :param faulty: Damaged manifests below what was asked about: whether they fit, nobody knows.
+    :param lost: Manifests below it that an earlier refresh has seen, and the last one has not.
     :param as_of_utc: When the store was last listed; None where it never was to the end.
     """
 
     hits: list[Hit]
     faulty: list[Hit]
+    lost: list[Hit]
     as_of_utc: datetime | None
 
 
@@ -132,7 +134,8 @@ class Question:
                 connection, [_below(prefix, "fault"), _Condition("gone_us IS NULL", ())]
             )
         ]
-        return Answer(hits, faulty, as_of_utc)
+        lost = [hit for prefix in prefixes for hit in Question.lost(connection, prefix)]
+        return Answer(hits, faulty, lost, as_of_utc)
 
     @staticmethod
     def lost(connection: sqlite3.Connection, prefix: str) -> list[Hit]:
