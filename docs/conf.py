@@ -57,6 +57,7 @@ airflow_catalog = {
         "url-examples": "site_tables:url_examples",
     },
     "dags": ["examples"],
+    "examples": {"examples": "site_examples:run"},
 }
 airflow_faults = "warn"  # every docstring shown here is ours to mend
 # Where a fork publishes its code, for instance https://example.com/repo/blob/main/{path}#L{line}

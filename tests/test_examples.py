@@ -13,7 +13,10 @@ import pytest
 from airflow.sdk import DAG
 
 from platform_ops import archive
+from platform_ops.registry.examples import recorded
+from platform_ops.registry.examples_worker import normalised
 from platform_ops.settings import Settings, load
+from platform_ops.testing import examples
 from platform_ops.testing.runner import DagResult, TaskResult
 from platform_ops.testing.supervisor import Supervisor
 from tests.demo.source import Source, records
@@ -68,6 +71,15 @@ def test_each_file_holds_one_documented_dag_of_its_name(name: str) -> None:
     assert dag.doc_md
     assert dag.tags
     assert {task.owner for task in dag.tasks} != {"airflow"}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_site_shows_what_each_example_really_does(name: str, source: Source) -> None:
+    path = ROOT / "docs" / "examples" / f"{name}.py"
+    kept = recorded(path)
+    assert kept is not None, "run: platform-ops docs examples"
+    output = normalised(examples.run(path), datetime.now(UTC)).rstrip().splitlines()
+    assert "\n".join(output) == "\n".join(kept.output), "run: platform-ops docs examples"
 
 
 def test_daily_weather_archives_the_file_and_sums_it_up(source: Source, run_dag: RunDag) -> None:

@@ -21,6 +21,7 @@ _CONF: Final = '''\
 project = "{project}"
 extensions = ["platform_ops.sphinx_ext"]
 airflow_catalog = {catalog}
+exclude_patterns = ["_build"]
 html_theme = "furo"
 '''
 _INDEX: Final = """\

@@ -37,6 +37,7 @@ from platform_ops.sphinx_ext.check_rules import (
 )
 from platform_ops.sphinx_ext.domain import domain_of
 from platform_ops.sphinx_ext.links import Links
+from platform_ops.sphinx_ext.machines import FILES
 from platform_ops.sphinx_ext.spelling import Speller
 
 if TYPE_CHECKING:
@@ -219,7 +220,7 @@ class CheckBuilder(Builder):
 
     def _is_file(self, path: str) -> bool:
         """Whether an HTML build has such a file: static ones, extra ones, and pages of its own."""
-        if path in _BUILT or path in self.config.html_additional_pages:
+        if path in _BUILT or path in FILES or path in self.config.html_additional_pages:
             return True
         if path.startswith(("_images/", "_downloads/", "_sources/")):
             return True  # Sphinx made the link, and said so where it could not

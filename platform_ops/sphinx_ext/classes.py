@@ -26,7 +26,7 @@ from platform_ops.sphinx_ext.elements import (
     xref,
 )
 from platform_ops.sphinx_ext.methods import method_nodes
-from platform_ops.sphinx_ext.source import dag_file, shown_source
+from platform_ops.sphinx_ext.source import dag_file, output_of, shown_source
 from platform_ops.sphinx_ext.surroundings import (
     archived,
     in_the_ui,
@@ -221,7 +221,8 @@ class ClassDirective(CatalogDirective):
         if text.count("\n") > _LONGEST_EXAMPLE:
             return []
         block = self.highlighted(text, "python")
-        return [paragraph("DAG ", xref("dag", dag.dag_id), ", as it is parsed and run:"), block]
+        lead = paragraph("DAG ", xref("dag", dag.dag_id), ", as it is parsed and run:")
+        return [lead, block, *output_of(self, path)]
 
     def _source(self, entry: ClassEntry) -> Iterator[nodes.Node]:
         place = f"{entry.source.file}, line {entry.source.line}"

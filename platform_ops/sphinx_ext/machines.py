@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
 
-__all__ = ["FilesDirective", "connect", "markdown_path", "site_builder", "write_changed"]
+__all__ = ["FILES", "FilesDirective", "connect", "markdown_path", "site_builder", "write_changed"]
 
 FULL_AT_MOST: Final = 4_000_000
 """Bytes of ``llms-full.txt`` above which no reader could take it in; it is left out then."""
 
-_FILES: Final = {
+FILES: Final = {
     "catalog.json": "everything that the reference knows, as one JSON document",
     "catalog.schema.json": "the JSON Schema of that document",
     "objects.inv": "an inventory for intersphinx",
@@ -237,7 +237,7 @@ class FilesDirective(CatalogDirective):
         items = "".join(
             f'<li><p><a class="reference external" href="{up}{name}"><code class="literal">'
             f"{name}</code></a>: {about}</p></li>"
-            for name, about in _FILES.items()
+            for name, about in FILES.items()
         )
         return [nodes.raw("", f'<ul class="simple">{items}</ul>', format="html")]
 

@@ -51,7 +51,8 @@ class CatalogProject(Project):
             for folder in (self._folder, self._output)
             if folder != self.srcdir and folder.is_relative_to(self.srcdir)
         ]
-        written = super().discover([*exclude_paths, *inside], include_paths)
+        others = f"**/{self._folder.name}/**"  # what another builder has generated
+        written = super().discover([*exclude_paths, *inside, others], include_paths)
         self._generated = self._pages.keys() - written
         for docname in self._generated:
             self._write(docname)

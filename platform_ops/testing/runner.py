@@ -6,6 +6,7 @@ supervisor is answered from memory.
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,7 +31,7 @@ from airflow.sdk.execution_time import comms, task_runner
 
 from platform_ops.testing.supervisor import Supervisor
 
-__all__ = ["DagResult", "Supervisor", "TaskResult", "run_dag", "run_task"]
+__all__ = ["DagResult", "Supervisor", "TaskResult", "play_dag", "run_dag", "run_task"]
 
 RETURN: Final = "return_value"
 
@@ -147,8 +148,20 @@ def run_dag(
     :param at: As in :func:`run_task`, and so is every further argument.
     :raises NotImplementedError: The DAG has a mapped task group.
     """
+    return DagResult(tuple(play_dag(dag, at=at, conf=conf, **run)))
+
+
+def play_dag(
+    dag: DAG,
+    *,
+    retry: bool = False,
+    **run: Any,  # Any: passed on to run_task
+) -> Iterator[TaskResult]:
+    """Run a DAG as :func:`run_dag` does, one task instance at a time.
+
+    :param retry: Whether a task that is up for retry is tried again, at once; each try has a result.
+    """
     office = Supervisor()
-    results: list[TaskResult] = []
     ended: set[str] = set()
     for task in dag.topological_sort():  # type: ignore[no-untyped-call]  # Airflow's is untyped
         if next(task.iter_mapped_task_groups(), None) is not None:
@@ -158,10 +171,20 @@ def run_dag(
         if ended & task.get_flat_relative_ids(upstream=True):
             continue
         for index in _map_indexes(task, office):
-            result = run_task(task, at=at, conf=conf, map_index=index, supervisor=office, **run)
-            results.append(result)
-            ended |= {task.task_id} if result.state != "success" else set()
-    return DagResult(tuple(results))
+            given = {"map_index": index, "supervisor": office, **run}
+            state = ""
+            for result in _tries(task, given) if retry else [run_task(task, **given)]:
+                yield result
+                state = result.state
+            ended |= {task.task_id} if state != "success" else set()
+
+
+def _tries(task: Any, given: Mapping[str, Any]) -> Iterator[TaskResult]:  # Any: as in run_task
+    for number in itertools.count(1):
+        result = run_task(task, **{**given, "try_number": number})
+        yield result
+        if result.state != "up_for_retry":
+            return
 
 
 def _run(
