@@ -103,6 +103,7 @@ class Asked(TypedDict, total=False):
     sha256: str
     url: str
     fingerprint: str
+    source: str
 
 
 Ref = Reference | Mapping[str, Any]  # Any: a reference as it comes out of XCom
@@ -285,8 +286,8 @@ def find(
     is refreshed before: so the answer is as of now.
 
     :param entity: May be left out where something else is asked.
-    :param asked: ``run``, ``dag``, ``task``, ``sha256``, ``url``, ``fingerprint``: all that is given must
-        hold; see :class:`~platform_ops.archive.index.Question`.
+    :param asked: ``run``, ``dag``, ``task``, ``sha256``, ``url``, ``fingerprint``, ``source``: all that is
+        given must hold; see :class:`~platform_ops.archive.index.Question`.
     :raises ArchiveCorrupt: A manifest that may be meant is damaged; it is named, never left out.
     """
     _check_zone("since", since)

@@ -37,6 +37,7 @@ __all__ = ["find", "print_lost", "refreshed"]
 @click.command()
 @entity_argument(required=False)
 @range_options()
+@click.option("--source", metavar="NAME", help="Source of the entity.")
 @click.option("--run", metavar="ID", help="Run that wrote it.")
 @click.option("--dag", metavar="ID", help="DAG that wrote it.")
 @click.option("--task", metavar="ID", help="Task that wrote it.")

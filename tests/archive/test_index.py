@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -257,6 +259,41 @@ def test_two_archives_share_a_folder(tmp_path: Path) -> None:
     for site in sites:
         archive.index(site).refresh()
     assert [len(runs(archive.index(site))) for site in sites] == [1, 0]
+
+
+def test_refreshes_at_once_wait_for_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = settings_of(Disk(tmp_path / "archive"), index=str(tmp_path / "index"))
+    for day in range(30):
+        commit(site, part(b"sunny"), at=slot(day), by=run(f"run-{day}"))
+    monkeypatch.setattr(reading, "_A_PROCESS_READS", 5)
+    monkeypatch.setattr(sys.modules[Index.__module__], "_COMMIT_EVERY", 5)
+    with ThreadPoolExecutor(4) as pool:
+        done = [pool.submit(archive.index(site).refresh) for _ in range(4)]
+    assert sorted(each.result().read for each in done) == [0, 0, 0, 30]
+    assert len(runs(archive.index(site))) == 30
+
+
+def test_a_refresh_that_was_killed_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = settings_of(Disk(tmp_path / "archive"), index=str(tmp_path / "index"))
+    for day in range(20):
+        commit(site, part(b"sunny"), at=slot(day), by=run(f"run-{day}"))
+    index = archive.index(site)
+    monkeypatch.setattr(reading, "_A_PROCESS_READS", 5)
+    monkeypatch.setattr(sys.modules[Index.__module__], "_COMMIT_EVERY", 5)
+
+    def die(listed: int, read: int) -> None:
+        if read == 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        index.refresh(progress=die)
+    assert index.as_of() is None
+    assert index.refresh() == Refreshed(listed=20, read=10, gone=0)
+    assert len(runs(index)) == 20
 
 
 @pytest.mark.parametrize("digits", ["abc", "xyz123", "a" * 65])

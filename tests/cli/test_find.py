@@ -51,6 +51,8 @@ def test_find_as_json_gives_a_line_for_each_revision(filled: Place, cli: Call) -
         (["--task", "forecast", "--until", "2024-03-06"], 2),
         (["--url", "https://weather.example/*"], 3),
         (["weather.snow"], 0),
+        (["--source", "weather"], 3),
+        (["--source", "shop"], 0),
         (["--run", "manual-9"], 0),
     ],
 )

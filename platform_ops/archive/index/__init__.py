@@ -97,9 +97,10 @@ class Index:
         A file that cannot be used is made anew.
 
         :param prefix: Such as ``v1/weather``; all of the archive where empty.
-        :raises ArchiveUnavailable: The store failed, or another process has been at it for a minute.
+        :raises ArchiveUnavailable: The store failed; what was read so far is not read again.
         """
-        return self._with(lambda connection: self._refresh(connection, prefix, progress))
+        with tables.alone(self.path):
+            return self._with(lambda connection: self._refresh(connection, prefix, progress))
 
     def find(self, question: Question, prefixes: Iterable[str] = ("",)) -> Answer:
         """What the index knows, as of its last refresh.
@@ -156,6 +157,8 @@ class Index:
     ) -> Refreshed:
         started = datetime.now(UTC)
         tables.check(connection)
+        if connection.execute("SELECT 1 FROM manifests LIMIT 1").fetchone():
+            tables.index_columns(connection)  # a first refresh that was killed has left none
         connection.execute("BEGIN IMMEDIATE")
         changes = Changes(connection, self._store, prefix)
         count = 0

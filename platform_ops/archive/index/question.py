@@ -89,6 +89,7 @@ class Question:
     :param url: What was asked of the source, redacted as the manifest keeps it; ``*`` stands for any
         letters.
     :param fingerprint: Of the request; six digits of its start or more.
+    :param source: Of any of its entities.
     """
 
     entity: Entity | None = None
@@ -100,6 +101,7 @@ class Question:
     sha256: str | None = None
     url: str | None = None
     fingerprint: str | None = None
+    source: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("sha256", "fingerprint"):
@@ -144,6 +146,8 @@ class Question:
 
     def _conditions(self) -> Iterator[_Condition]:
         plain = {"run_id": self.run, "dag_id": self.dag, "task_id": self.task}
+        if self.source is not None:
+            plain["source"] = self.source
         if self.entity is not None:
             plain |= {"source": self.entity.source, "entity": self.entity.name}
         for column, value in plain.items():

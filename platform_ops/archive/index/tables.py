@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Final
 from platform_ops.archive.index.rows import MANIFEST_COLUMNS, PAYLOAD_COLUMNS
 from platform_ops.errors import ArchiveUnavailable, ConfigError
 
-__all__ = ["Damaged", "check", "connect", "index_columns", "remove", "told"]
+__all__ = ["Damaged", "alone", "check", "connect", "index_columns", "remove", "told"]
 
 _FORMAT: Final = 1
 """Raised with any change to the tables: an index of another format is made anew."""
@@ -74,6 +75,17 @@ def remove(path: Path) -> None:
     """Delete an index; the journal last, which SQLite ignores beside no file or an empty one."""
     for each in (path, path.with_name(f"{path.name}-journal")):
         each.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Wait for whoever else refreshes this index: a refresh commits now and then, and must not mix."""
+    with told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(f"{path.name}.lock").open("ab")
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # let go of with the file, and with the process
+        yield
 
 
 @contextmanager
