@@ -14,7 +14,14 @@ from click.testing import CliRunner
 from obstore.store import S3Store
 
 from platform_ops.errors import PublishError
-from platform_ops.sphinx_ext.publish import publish
+from platform_ops.sphinx_ext.publish import (
+    fetch,
+    point,
+    publish,
+    published,
+    remove,
+    roll_back,
+)
 from platform_ops.sphinx_ext.publish.__main__ import main
 from platform_ops.sphinx_ext.publish.versions import Version, added
 from tests.sphinx_ext.published import Place, in_folder, in_git, in_s3, site
@@ -109,6 +116,97 @@ def test_rival_publishers_lose_nothing(place: Place, tmp_path: Path) -> None:
     for version in versions:
         assert place.follow(f"{version}/index.html") == f"build of {version}"
     assert place.follow("index.html") == "build of 1.2"
+
+
+# --- Removal, aliases, and the way back ---
+
+
+def test_a_removed_version_is_gone_and_the_rest_stays(place: Place, tmp_path: Path) -> None:
+    for version in ("1.0", "2.0", "main"):
+        aliases = ["latest", "stable", f"my-{version}"]
+        publish(site(tmp_path, f"build of {version}"), place.destination, version, aliases)
+    publish(site(tmp_path, "again"), place.destination, "2.0")
+
+    remove(place.destination, "2.0")
+
+    assert [entry.version for entry in place.listing()] == ["1.0", "main"]
+    for address in ("index.html", "latest/index.html", "stable/index.html", "my-1.0/index.html"):
+        assert place.follow(address) == "build of 1.0"
+    for file in ("index.html", "reference/http.html", "objects.inv", "_static/style.css"):
+        assert place.read(f"2.0/{file}") is None
+        assert place.read(f"my-2.0/{file}") is None
+    assert place.follow("main/index.html") == "build of main"
+    with pytest.raises(PublishError, match=r"'2\.0' is not published here; there is: 1\.0, main"):
+        remove(place.destination, "2.0")
+
+
+def test_the_last_version_stays(place: Place, tmp_path: Path) -> None:
+    publish(site(tmp_path, "one"), place.destination, "1.0")
+    with pytest.raises(PublishError, match="the only version"):
+        remove(place.destination, "1.0")
+    assert place.follow("index.html") == "one"
+
+
+def test_stable_goes_back_to_an_older_release_until_the_next_one(
+    place: Place, tmp_path: Path
+) -> None:
+    for version in ("1.0", "2.0"):
+        publish(site(tmp_path, f"build of {version}"), place.destination, version, ["stable"])
+    assert place.follow("stable/index.html") == "build of 2.0"
+
+    point(place.destination, "stable", "1.0")
+    publish(site(tmp_path, "development"), place.destination, "main", ["stable"])
+    assert place.follow("stable/reference/http.html") == "build of 1.0"
+    assert place.follow("index.html") == "build of 1.0"
+    assert [entry.is_latest for entry in place.listing()] == [True, False, False]
+
+    publish(site(tmp_path, "repaired"), place.destination, "2.1", ["stable"])
+    assert place.follow("stable/index.html") == "repaired"
+    assert place.follow("index.html") == "repaired"
+
+
+def test_a_version_goes_back_to_its_build_before(place: Place, tmp_path: Path) -> None:
+    publish(site(tmp_path, "release"), place.destination, "1.0", ["latest"])
+    for mark in ("one", "two", "three"):
+        publish(site(tmp_path, mark), place.destination, "main", ["next"])
+
+    for expected in ("two", "three"):
+        roll_back(place.destination, "main")
+        for address in ("main/index.html", "main/reference/http.html", "next/index.html"):
+            assert place.follow(address) == expected
+        assert place.read("main/objects.inv") == f"# {expected}".encode()
+    assert place.follow("index.html") == "release"
+
+
+def test_without_an_earlier_build_there_is_no_way_back(place: Place, tmp_path: Path) -> None:
+    publish(site(tmp_path, "one"), place.destination, "1.0")
+    with pytest.raises(PublishError, match=r"no earlier build of 1\.0"):
+        roll_back(place.destination, "1.0")
+    with pytest.raises(PublishError):
+        roll_back(place.destination, "2.0")
+    assert place.follow("1.0/index.html") == "one"
+
+
+def test_a_file_of_a_version_can_be_fetched_by_an_alias(place: Place, tmp_path: Path) -> None:
+    publish(site(tmp_path, "one"), place.destination, "1.0", ["stable"])
+    publish(site(tmp_path, "two"), place.destination, "main")
+    publish(site(tmp_path, "three"), place.destination, "main")
+
+    assert fetch(place.destination, "stable", "objects.inv") == b"# one"
+    assert fetch(place.destination, "main", "objects.inv") == b"# three"
+    assert fetch(place.destination, "main", "catalog.json") is None
+    assert fetch(place.destination, "2.0", "objects.inv") is None
+    assert published(place.destination) == place.listing()
+
+
+def test_the_root_shows_the_404_page_of_what_readers_get_first(
+    place: Place, tmp_path: Path
+) -> None:
+    for version in ("1.0", "main"):
+        built = site(tmp_path, version)
+        (built / "404.html").write_text(f"not in {version}")
+        publish(built, place.destination, version)
+    assert place.read("404.html") == b"not in 1.0"
 
 
 # --- git ---
@@ -284,7 +382,15 @@ def test_what_is_no_release_never_becomes_the_newest(version: str) -> None:
 def test_the_command_prints_what_is_there(tmp_path: Path) -> None:
     served = str(tmp_path / "served")
     publish(site(tmp_path, "one"), served, "main")
-    arguments = [str(site(tmp_path, "two")), served, "--version", "v1.0", "--alias", "latest"]
+    arguments = [
+        "add",
+        str(site(tmp_path, "two")),
+        served,
+        "--version",
+        "v1.0",
+        "--alias",
+        "latest",
+    ]
 
     result = CliRunner().invoke(main, arguments)
 
@@ -296,7 +402,9 @@ def test_the_command_prints_what_is_there(tmp_path: Path) -> None:
 
 
 def test_the_command_fails_with_one_line(tmp_path: Path) -> None:
-    result = CliRunner().invoke(main, [str(tmp_path), str(tmp_path / "served"), "--version", "1.0"])
+    result = CliRunner().invoke(
+        main, ["add", str(tmp_path), str(tmp_path / "served"), "--version", "1.0"]
+    )
 
     assert result.exit_code == 1
     assert result.stderr.startswith(f"Error: {tmp_path}: no index.html there")

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from platform_ops.sphinx_ext.publish import publish
+from platform_ops.sphinx_ext.publish import publish, remove
 from tests.fakes.s3 import S3Server
 from tests.sphinx_ext.published import Place, in_folder, in_git, in_s3, site
 
@@ -103,6 +103,33 @@ def test_death_at_any_step_leaves_readers_with_whole_builds(
         assert not list(folder.rglob(".new-*"))
 
 
+@pytest.mark.parametrize(
+    ("build", "steps"), [(in_folder, FILE_CHANGES), (in_git, PROCESSES)], ids=["folder", "git"]
+)
+def test_a_removal_that_dies_leaves_whole_builds_and_can_be_done_again(
+    build: Callable[[Path], Place], steps: frozenset[str], tmp_path: Path
+) -> None:
+    start = build(tmp_path)
+    publish(site(tmp_path, "old release"), start.destination, "1.0", ["latest"])
+    publish(site(tmp_path, "a"), start.destination, "main", ["next"])
+
+    for step in count(1):
+        folder = tmp_path / f"step {step}"
+        name = Path(re.sub(r"^git\+|#.*", "", start.destination)).name
+        shutil.copytree(tmp_path / name, folder / name, symlinks=True)
+        tried = build(folder)
+        if not _dies_at(step, steps, partial(remove, tried.destination, "main")):
+            assert step > 3
+            break
+        _assert_every_reader_is_served(tried, {"a"})
+
+        if len(tried.listing()) == 2:
+            remove(tried.destination, "main")
+        publish(site(tmp_path, "old release"), tried.destination, "1.0")
+        assert tried.read("main/index.html") is None
+        assert tried.follow("latest/index.html") == "old release"
+
+
 @contextmanager
 def _killing_proxy(upstream: str, step: int) -> Iterator[tuple[str, list[int]]]:
     """Pass requests on to an S3 server; instead of the nth that changes something, kill the process named."""
@@ -160,7 +187,7 @@ def test_death_at_any_request_leaves_readers_of_s3_with_whole_builds(
         publish(site(tmp_path, "old release"), tried.destination, "1.0", ["latest"])
         publish(site(tmp_path, "a"), tried.destination, "main")
 
-        command = [*PUBLISH, str(new), tried.destination, "--version", "main"]
+        command = [*PUBLISH, "add", str(new), tried.destination, "--version", "main"]
         with _killing_proxy(s3_server.url, step) as (proxy, victims):
             environment = {**os.environ, "AWS_ENDPOINT_URL": proxy}
             with subprocess.Popen(command, env=environment) as process:

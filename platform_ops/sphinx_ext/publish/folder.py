@@ -22,56 +22,104 @@ from secrets import token_hex
 from typing import Final
 
 from platform_ops.errors import PublishError
+from platform_ops.sphinx_ext.publish.edit import Edit
 from platform_ops.sphinx_ext.publish.site import Site
 from platform_ops.sphinx_ext.publish.versions import (
     INDEX,
     LISTING,
     Version,
-    added,
     from_json,
+    front,
     redirect,
     to_json,
 )
 
-__all__ = ["publish_to_folder"]
+__all__ = ["Folder"]
 
 _BUILDS: Final = ".builds"
 _NEW: Final = ".new-"
 """Marks what is not finished; whoever publishes next removes what a dead process has left."""
 
 
-def publish_to_folder(
-    site: Site, root: Path, version: str, aliases: Sequence[str]
-) -> tuple[Version, ...]:
-    """Publish the site as one version below ``root``, which is made where it is missing.
+class Folder:
+    """A folder that holds versions; it is made where it is missing."""
 
-    :raises PublishError: The folder cannot be written, or holds something else under that name.
-    """
-    try:
-        (root / _BUILDS).mkdir(parents=True, exist_ok=True)
-        with _alone(root):
-            known = from_json(_read(root / LISTING), str(root / LISTING))
-            entries = added(known, version, f"{version}/", aliases)
-            aliases_now = {alias: entry.version for entry in entries for alias in entry.aliases}
-            _check_free(root, {version, *aliases_now})
-            build = _stage(site, root / _BUILDS, version)
-            prepared = [
-                (_linked(root, f"{_BUILDS}/{build.name}"), root / version),
-                *((_linked(root, target), root / alias) for alias, target in aliases_now.items()),
-                (_written(root, redirect(entries[0].url)), root / INDEX),
-                (_written(root, to_json(entries)), root / LISTING),
-            ]
-            for new, place in prepared:  # renames alone: what could fail for want of space is done
-                new.replace(place)
-            for alias in {alias for entry in known for alias in entry.aliases} - aliases_now.keys():
-                (root / alias).unlink(missing_ok=True)
-            _sweep(root, version, build)
-    except OSError as err:
-        raise PublishError(
-            f"{root}: {err.strerror or err} ({err.filename}); it must be writable, know symbolic links, "
-            "and have space for one more version"
-        ) from err
-    return entries
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def read(self, path: str) -> bytes | None:
+        """One published file."""
+        return _read(self._root / path)
+
+    def change(self, edit: Edit) -> tuple[Version, ...]:
+        """Make a change by renames alone.
+
+        :raises PublishError: The folder cannot be written, or holds something else under that name.
+        """
+        root = self._root
+        try:
+            (root / _BUILDS).mkdir(parents=True, exist_ok=True)
+            with _alone(root):
+                return self._change(edit)
+        except OSError as err:
+            raise PublishError(
+                f"{root}: {err.strerror or err} ({err.filename}); it must be writable, know symbolic links, "
+                "and have space for one more version"
+            ) from err
+
+    def _change(self, edit: Edit) -> tuple[Version, ...]:
+        root = self._root
+        known = from_json(_read(root / LISTING), str(root / LISTING))
+        entries = edit.apply(known, f"{edit.version}/")
+        aliases = {alias: entry.version for entry in entries for alias in entry.aliases}
+        _check_free(root, {edit.version, *aliases} - {""})
+        build = self._build(edit)
+        prepared = [(_linked(root, target), root / alias) for alias, target in aliases.items()]
+        prepared += [
+            (_written(root, data), root / name) for name, data in edit.root_files(entries).items()
+        ]
+        prepared += [
+            (_written(root, redirect(front(entries).url)), root / INDEX),
+            (_written(root, to_json(entries)), root / LISTING),
+        ]
+        if build is not None:
+            prepared.insert(0, (_linked(root, f"{_BUILDS}/{build.name}"), root / edit.version))
+        for new, place in prepared:  # renames alone: what could fail for want of space is done
+            new.replace(place)
+        _forget(root, known, entries)
+        if build is not None:
+            _sweep(root, edit.version, build)
+        return entries
+
+    def _build(self, edit: Edit) -> Path | None:
+        """The build that the version shall lead to; None where no version changes."""
+        builds = self._root / _BUILDS
+        if edit.site is not None:
+            return _stage(edit.site, builds, edit.version)
+        if not edit.back:
+            return None
+        current = (self._root / edit.version).resolve()
+        others = [path for path in builds.glob(f"{edit.version}@*") if path.resolve() != current]
+        if not others:
+            raise PublishError(
+                f"{self._root}: no earlier build of {edit.version} is kept; publish it again from its source"
+            )
+        return max(others, key=lambda path: path.stat().st_mtime)
+
+
+def _forget(root: Path, known: Sequence[Version], entries: Sequence[Version]) -> None:
+    """Remove the links and builds of what is listed no more, even where a process died before."""
+    listed = {entry.version for entry in entries}
+    names = listed | {alias for entry in entries for alias in entry.aliases}
+    gone = {name for entry in known for name in (entry.version, *entry.aliases)} - names
+    for path in root.iterdir():
+        if path.is_symlink() and path.name not in names:
+            ours = path.readlink().parts[:1] == (_BUILDS,)
+            if path.name in gone or ours:
+                path.unlink()
+    for build in (root / _BUILDS).glob("*@*"):
+        if build.name.rpartition("@")[0] not in listed:
+            _remove(build.rename(build.with_name(f"{_NEW}{token_hex(6)}")))
 
 
 @contextmanager

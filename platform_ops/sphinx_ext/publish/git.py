@@ -13,50 +13,68 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
 from platform_ops.errors import PublishError
-from platform_ops.sphinx_ext.publish.site import Site
+from platform_ops.sphinx_ext.publish.edit import Edit
 from platform_ops.sphinx_ext.publish.versions import (
     INDEX,
     LISTING,
     Version,
-    added,
     from_json,
+    front,
     redirect,
     to_json,
 )
 
-__all__ = ["publish_to_branch"]
+__all__ = ["Branch"]
 
 _ATTEMPTS: Final = 5
 _NO_JEKYLL: Final = ".nojekyll"
 """Tells GitHub Pages to serve folders such as ``_static`` as well."""
 
 
-def publish_to_branch(
-    site: Site, repository: str, branch: str, version: str, aliases: Sequence[str]
-) -> tuple[Version, ...]:
-    """Publish the site as one version on a branch, which is made where it is missing.
+class Branch:
+    """A branch that holds versions; it is made where it is missing.
 
     :param repository: A folder, or any address that git pushes to.
-    :raises PublishError: git refuses, or the branch holds what publish has not made.
     """
-    address = str(Path(repository).resolve()) if Path(repository).exists() else repository
-    shown = f"{_without_credentials(address)}#{branch}"
-    for _ in range(_ATTEMPTS):
+
+    def __init__(self, repository: str, branch: str) -> None:
+        local = Path(repository).exists()
+        self._address = str(Path(repository).resolve()) if local else repository
+        self._branch = branch
+        self._shown = f"{_without_credentials(self._address)}#{branch}"
+
+    def read(self, path: str) -> bytes | None:
+        """One published file."""
+        with self._workshop() as workshop:
+            return workshop.read(workshop.fetch(self._address), path)
+
+    def change(self, edit: Edit) -> tuple[Version, ...]:
+        """Make a change by one commit.
+
+        :raises PublishError: git refuses, or the branch holds what publish has not made.
+        """
+        for _ in range(_ATTEMPTS):
+            with self._workshop() as workshop:
+                head = workshop.fetch(self._address, whole=edit.back)
+                listing = workshop.read(head, LISTING)
+                known = from_json(listing, f"{self._shown}: {LISTING}")
+                entries = edit.apply(known, f"{edit.version}/")
+                workshop.commit(head, edit, known, entries)
+                if workshop.unchanged_since(head) or workshop.push(self._address):
+                    return entries
+        raise PublishError(
+            f"{self._shown}: {_ATTEMPTS} pushes in a row were overtaken by others; publish again"
+        )
+
+    @contextmanager
+    def _workshop(self) -> Iterator[_Workshop]:
         with tempfile.TemporaryDirectory(prefix="publish-") as folder:
-            workshop = _Workshop(Path(folder), branch, shown)
-            head = workshop.fetch(address)
-            known = from_json(workshop.read(head, LISTING), f"{shown}: {LISTING}")
-            entries = added(known, version, f"{version}/", aliases)
-            workshop.commit(head, site, version, known, entries)
-            if workshop.unchanged_since(head) or workshop.push(address):
-                return entries
-    raise PublishError(
-        f"{shown}: {_ATTEMPTS} pushes in a row were overtaken by others; publish again"
-    )
+            yield _Workshop(Path(folder), self._branch, self._shown)
 
 
 class _Workshop:
@@ -72,14 +90,16 @@ class _Workshop:
             )
         self._must("init", "--quiet", "--bare", "--template=", ".")
 
-    def fetch(self, address: str) -> str | None:
-        """Bring the branch's newest commit here; return its id, or None where there is no branch yet."""
+    def fetch(self, address: str, *, whole: bool = False) -> str | None:
+        """Bring the branch's newest commit here; return its id, or None where there is no branch yet.
+
+        :param whole: With all that came before it.
+        """
         listing = self._must("ls-remote", address, self._ref).stdout.split()
         if not listing:
             return None
-        self._must(
-            "fetch", "--quiet", "--depth=1", "--no-tags", address, f"{self._ref}:{self._ref}"
-        )
+        depth = () if whole else ("--depth=1",)
+        self._must("fetch", "--quiet", *depth, "--no-tags", address, f"{self._ref}:{self._ref}")
         return self._must("rev-parse", self._ref).stdout.decode().strip()
 
     def read(self, commit: str | None, path: str) -> bytes | None:
@@ -90,28 +110,49 @@ class _Workshop:
     def commit(
         self,
         head: str | None,
-        site: Site,
-        version: str,
+        edit: Edit,
         known: Sequence[Version],
         entries: Sequence[Version],
     ) -> None:
-        """Put one commit onto the branch: this version anew, its aliases, the listing and the index."""
+        """Put one commit onto the branch: a version's pages, all aliases, the listing and the index."""
         aliases = {alias: entry.version for entry in entries for alias in entry.aliases}
-        gone = {alias for entry in known for alias in entry.aliases} | {version, *aliases}
+        listed = {entry.version for entry in entries}
+        gone = {name for entry in known for name in (entry.version, *entry.aliases)} - listed
+        gone |= set(aliases) | ({edit.version} if edit.site else set())
         with tempfile.TemporaryFile() as stream:
-            stream.writelines(self._header(head, version))
+            stream.writelines(self._header(head, edit.message))
             stream.writelines(b"D %s\n" % _quoted(path) for path in sorted(gone) if head)
-            for file in site.files:
-                stream.writelines(_file(f"{version}/{file}", site.path(file).read_bytes()))
+            if edit.site is not None:
+                for file in edit.site.files:
+                    body = edit.site.path(file).read_bytes()
+                    stream.writelines(_file(f"{edit.version}/{file}", body))
+            if edit.back:
+                tree = self._earlier(edit.version)
+                stream.write(b"M 040000 %s %s\n" % (tree.encode(), _quoted(edit.version)))
             stream.writelines(
                 b"C %s %s\n" % (_quoted(to), _quoted(alias))
                 for alias, to in sorted(aliases.items())
             )
-            stream.writelines(_file(INDEX, redirect(entries[0].url)))
+            for name, data in edit.root_files(entries).items():
+                stream.writelines(_file(name, data))
+            stream.writelines(_file(INDEX, redirect(front(entries).url)))
             stream.writelines(_file(LISTING, to_json(entries)))
             stream.writelines(_file(_NO_JEKYLL, b""))
             stream.seek(0)
             self._must("fast-import", "--quiet", stdin=stream)
+
+    def _earlier(self, version: str) -> str:
+        """The pages of a version as the branch had them before those that it has."""
+        commits = self._must("log", "--format=%H", self._ref, "--", version).stdout.decode().split()
+        trees = [self._run("rev-parse", f"{commit}:{version}") for commit in commits]
+        ids = [tree.stdout.decode().strip() for tree in trees if tree.returncode == 0]
+        earlier = next((each for each in ids if each != ids[0]), None)
+        if earlier is None:
+            raise PublishError(
+                f"{self._shown}: the branch has no earlier build of {version}; "
+                "publish it again from its source"
+            )
+        return earlier
 
     def unchanged_since(self, head: str | None) -> bool:
         """Tell whether the commit changes nothing, as where the same build is published again."""
@@ -129,8 +170,8 @@ class _Workshop:
             return False
         raise self._refused("push", pushed.stdout + pushed.stderr)
 
-    def _header(self, head: str | None, version: str) -> Iterator[bytes]:
-        message = f"Publish {version}".encode()
+    def _header(self, head: str | None, said: str) -> Iterator[bytes]:
+        message = said.encode()
         yield b"commit %s\n" % self._ref.encode()
         yield b"committer %s\n" % self._must("var", "GIT_COMMITTER_IDENT").stdout.strip()
         yield b"data %d\n%s\n" % (len(message), message)

@@ -17,18 +17,21 @@ from __future__ import annotations
 
 import mimetypes
 import posixpath
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, cast
 
 from platform_ops.errors import ExtraMissing, PublishError
+from platform_ops.sphinx_ext.publish.edit import Edit
 from platform_ops.sphinx_ext.publish.site import Site
 from platform_ops.sphinx_ext.publish.versions import (
     INDEX,
     LISTING,
+    NOT_FOUND,
     Version,
-    added,
     from_json,
+    front,
     redirect,
     to_json,
 )
@@ -37,36 +40,55 @@ if TYPE_CHECKING:
     from obstore import Attributes, PutMode
     from obstore.store import ObjectStore
 
-__all__ = ["publish_to_object_store"]
+__all__ = ["ObjectStorePrefix"]
 
 _ATTEMPTS: Final = 5
 _AT_ONCE: Final = 16
 _INVENTORY: Final = "objects.inv"
 
 
-def publish_to_object_store(
-    site: Site, url: str, version: str, aliases: Sequence[str]
-) -> tuple[Version, ...]:
-    """Publish the site as one version below ``url``; credentials come from the environment.
+class ObjectStorePrefix:
+    """A prefix of an object store that holds versions; credentials come from the environment.
 
     :raises ExtraMissing: obstore is not installed.
-    :raises PublishError: The store refuses, or others publish there without end.
+    :raises PublishError: There is no such kind of store.
     """
-    try:
+
+    def __init__(self, url: str) -> None:
+        try:
+            from obstore.store import from_url
+        except ModuleNotFoundError as err:
+            raise ExtraMissing("obstore", "s3", f"publishing to {url}") from err
+        self._url = url
+        with self._explained():
+            # An endpoint without TLS is one that the environment names, such as a server on loopback.
+            self._store = _Store(from_url(url, client_options={"allow_http": True}), url)
+
+    def read(self, path: str) -> bytes | None:
+        """One published file."""
+        with self._explained():
+            return self._store.read(path)
+
+    def change(self, edit: Edit) -> tuple[Version, ...]:
+        """Make a change, of which readers see the new listing last.
+
+        :raises PublishError: The store refuses, or others publish there without end.
+        """
+        with self._explained():
+            return self._store.change(edit)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
         from obstore.exceptions import BaseError
-        from obstore.store import from_url
-    except ModuleNotFoundError as err:
-        raise ExtraMissing("obstore", "s3", f"publishing to {url}") from err
-    try:
-        # An endpoint without TLS is one that the environment names, such as a server on loopback.
-        client = from_url(url, client_options={"allow_http": True})
-        return _Store(client, url).publish(site, version, aliases)
-    except (BaseError, OSError, ValueError) as err:
-        said = " ".join(str(err).split())
-        raise PublishError(
-            f"{url}: {said}; check the URL, the credentials in the environment, and that they may "
-            "list, read, write and delete there"
-        ) from err
+
+        try:
+            yield
+        except (BaseError, OSError, ValueError) as err:
+            said = " ".join(str(err).split())
+            raise PublishError(
+                f"{self._url}: {said}; check the URL, the credentials in the environment, and that they "
+                "may list, read, write and delete there"
+            ) from err
 
 
 class _Store:
@@ -74,24 +96,45 @@ class _Store:
         self._client = client
         self._url = url
 
-    def publish(self, site: Site, version: str, aliases: Sequence[str]) -> tuple[Version, ...]:
+    def read(self, path: str) -> bytes | None:
+        try:
+            return bytes(self._client.get(path).bytes())
+        except FileNotFoundError:
+            return None
+
+    def change(self, edit: Edit) -> tuple[Version, ...]:
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
         known, _ = self._listing()
-        prefix = self._upload(site, version, known)
+        prefix = self._prefix(edit, known)
         for _ in range(_ATTEMPTS):
             known, condition = self._listing()
-            entries = added(known, version, prefix, aliases)
-            self._put(INDEX, redirect(entries[0].url))
+            entries = edit.apply(known, prefix)
+            self._put(INDEX, redirect(front(entries).url))
             try:
                 self._put(LISTING, to_json(entries), condition)
             except (AlreadyExistsError, PreconditionError):
                 continue  # someone else has published meanwhile: list theirs as well
-            self._lead_to(site, version, prefix, known, entries)
+            for name, data in edit.root_files(entries).items():
+                self._put(name, data)
+            self._lead_to(edit, prefix, known, entries)
             return entries
         raise PublishError(
             f"{self._url}: {_ATTEMPTS} times in a row others were faster; publish again"
         )
+
+    def _prefix(self, edit: Edit, known: Sequence[Version]) -> str:
+        """Where this change's pages are, which may have to be brought there first."""
+        if edit.site is not None:
+            return self._upload(edit.site, edit.version, known)
+        if not edit.back:
+            return ""
+        kept = [entry.previous for entry in known if entry.version == edit.version]
+        if not any(kept):
+            raise PublishError(
+                f"{self._url}: no earlier build of {edit.version} is kept; publish it again from its source"
+            )
+        return kept[0]
 
     def _listing(self) -> tuple[tuple[Version, ...], PutMode]:
         """Read ``versions.json``, and the condition under which it may be replaced."""
@@ -113,25 +156,28 @@ class _Store:
         return prefix
 
     def _lead_to(
-        self,
-        site: Site,
-        version: str,
-        prefix: str,
-        known: Sequence[Version],
-        entries: Sequence[Version],
+        self, edit: Edit, prefix: str, known: Sequence[Version], entries: Sequence[Version]
     ) -> None:
         """Let stable addresses and aliases lead to the build, and remove what none leads to any more."""
-        if prefix != f"{version}/":
-            self._redirects(f"{version}/", prefix, site.files)
+        if prefix and prefix != f"{edit.version}/":
+            self._redirects(f"{edit.version}/", prefix, self._pages(edit, prefix, prefix))
         before = {alias: entry.url for entry in known for alias in entry.aliases}
         now = {alias: entry.url for entry in entries for alias in entry.aliases}
         for alias, target in now.items():
             if target != before.get(alias):
-                files = site.files if target == prefix else tuple(self._files(target))
-                self._redirects(f"{alias}/", target, files)
-        for alias in before.keys() - now.keys():
-            self._delete(f"{alias}/{file}" for file in self._files(f"{alias}/"))
-        self._sweep(version, {prefix, *(entry.url for entry in known)})
+                self._redirects(f"{alias}/", target, self._pages(edit, prefix, target))
+        versions = {entry.version for entry in entries}
+        gone = {entry.version for entry in known} - versions
+        for name in (before.keys() - now.keys()) | gone:
+            self._delete(f"{name}/{file}" for file in self._files(f"{name}/"))
+        if prefix or gone:
+            listed = {url for entry in entries for url in (entry.url, entry.previous)}
+            self._sweep({edit.version, *gone} - {""}, listed)
+
+    def _pages(self, edit: Edit, prefix: str, target: str) -> Sequence[str]:
+        if edit.site is not None and target == prefix:
+            return edit.site.files
+        return self._files(target)
 
     def _redirects(self, stable: str, build: str, files: Sequence[str]) -> None:
         """Write one redirect for each page of the build, then remove those of pages that are gone."""
@@ -148,10 +194,10 @@ class _Store:
             kept.add(_INVENTORY)
         self._delete(stable + file for file in self._files(stable) if file not in kept)
 
-    def _sweep(self, version: str, kept: set[str]) -> None:
+    def _sweep(self, versions: set[str], kept: set[str]) -> None:
         found = self._client.list_with_delimiter()["common_prefixes"]
-        for build in (f"{prefix}/" for prefix in found if prefix.startswith(f"{version}@")):
-            if build not in kept:
+        for build in (f"{prefix}/" for prefix in found if "@" in prefix):
+            if build.rpartition("@")[0] in versions and build not in kept:
                 self._delete(build + file for file in self._files(build))
 
     def _files(self, prefix: str) -> list[str]:
@@ -161,7 +207,7 @@ class _Store:
     def _put(self, key: str, body: bytes, mode: PutMode = "overwrite") -> None:
         media_type = mimetypes.guess_type(key)[0] or "application/octet-stream"
         attributes: Attributes = {"Content-Type": media_type}
-        if key in {INDEX, LISTING}:
+        if key in {INDEX, LISTING, NOT_FOUND}:
             attributes["Cache-Control"] = "no-cache"
         self._client.put(key, body, attributes=attributes, mode=mode, use_multipart=False)
 
