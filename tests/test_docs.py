@@ -7,6 +7,7 @@ import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ def blocks(page: Path) -> list[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_python_block_parses(page: Path) -> None:
     for block in blocks(page):
-        ast.parse(block)
+        ast.parse(dedent(block))
 
 
 def test_the_operator_of_the_how_to_archives(tmp_path: Path, platform_archive: Settings) -> None:
@@ -102,3 +103,19 @@ def test_the_test_of_the_how_to_passes(
     pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:xdist").assert_outcomes(
         passed=1
     )
+
+
+def test_the_incident_of_the_tutorial_is_replayed(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the reader types, in the order of the page: the DAG, the night, the mend, the morning."""
+    dag, night, mend, morning = blocks(ROOT / "docs/tutorials/replay-an-incident.md")
+    monkeypatch.syspath_prepend(pytester.path)
+    run = ("-p", "no:cacheprovider", "-p", "no:xdist")
+    pytester.makepyfile(prices=dag, test_incident=night)
+    pytester.runpytest_subprocess(*run).assert_outcomes(passed=1)
+    before, _, _ = night.partition("def test_the_night")
+    parser = '            return json.load(body)["price"]\n'
+    assert dag.count(parser) == 1
+    pytester.makepyfile(prices=dag.replace(parser, mend), test_incident=f"{before}{morning}")
+    pytester.runpytest_subprocess(*run).assert_outcomes(passed=1)

@@ -33,10 +33,11 @@ retention_days = 3650
 
 [sources.noaa.entities.daily_weather]
 [sources.shop.entities.orders]
+[sources.exchange.entities.quote]
 """
 NOW = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 SHOWN = [datetime(2026, month, day, tzinfo=UTC) for month in (3, 11) for day in (1, 2, 3)]
-DAYS = {*SHOWN, *(NOW - timedelta(days=back) for back in range(1, 8))}
+DAYS = {datetime(2024, 3, 5, tzinfo=UTC), *SHOWN, *(NOW - timedelta(days=back) for back in range(1, 8))}
 
 
 def commands() -> list[str]:
@@ -63,6 +64,7 @@ def capture(entity: str, day: datetime, number: int, body: bytes, settings: Sett
     slot = Slot(Entity.parse(entity), day)
     with archive.session(slot, run, settings=settings) as session:
         session.write(Part("response.json", [body], origin, "application/json"))
+        session.write(Part("stations-b.csv", [b"id\n1\n"], origin, "text/csv"))
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +79,8 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
             capture("weather.forecast", day, number, body, settings)
     for entity in ("noaa.daily_weather", "shop.orders"):
         capture(entity, datetime(2015, 12, 1, tzinfo=UTC), 1, b"{}", settings)
+    for day in SHOWN:
+        capture("exchange.quote", day, 1, b'{"price": 17.5}', settings)
     return path
 
 
