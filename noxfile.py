@@ -170,8 +170,10 @@ def layers(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def docs(session: nox.Session) -> None:
-    """Build the site, warnings being errors; `-- linkcheck` names other builders than html."""
+    """Run examples, check the site, build it, strictly; `-- linkcheck` names other builders than html."""
     session.install("--editable", ".[all]", "--group", "demo", *LOCKED)
+    session.run("platform-ops", "docs", "examples", "docs")
+    session.run("platform-ops", "docs", "check", "docs", "--strict")
     for builder in session.posargs or ["html"]:
         session.run(
             *("sphinx-build", "--fail-on-warning", "--nitpicky", "--keep-going", "--jobs", "auto"),

@@ -49,6 +49,8 @@ airflow_catalog = {
     "rules": [
         "platform_ops.doctor.rules:RULES",
         "platform_ops.registry.completeness.rules:RULES",
+        "platform_ops.sphinx_ext.check_rules:RULES",
+        "platform_ops.findings.policy:RULES",
         "platform_ops.findings.policy:RULES",
     ],
     "archiving": ["platform_ops.ingest.operator.ArchivingOperator"],
@@ -73,6 +75,7 @@ intersphinx_mapping = {
     "pyarrow": ("https://arrow.apache.org/docs", "_inventories/pyarrow.inv"),
 }
 nitpick_ignore = [
+    ("py:data", "Ellipsis"),  # of tuple[X, ...]; Python's inventory has it as another kind
     ("py:exc", "AirflowFailException"),  # Airflow's inventory has no page for it
     ("py:class", "airflow.sdk.definitions.mappedoperator.OperatorPartial"),  # private to Airflow
 ]

@@ -287,7 +287,7 @@ def find(
 
     :param entity: May be left out where something else is asked.
     :param asked: ``run``, ``dag``, ``task``, ``sha256``, ``url``, ``fingerprint``, ``source``: all that is
-        given must hold; see :class:`~platform_ops.archive.index.Question`.
+        given must hold; see :class:`~platform_ops.archive.Question`.
     :raises ArchiveCorrupt: A manifest that may be meant is damaged; it is named, never left out.
     """
     _check_zone("since", since)

@@ -90,7 +90,7 @@ class Session:
     :param policy: What to do where the slot holds another run's revision.
     :param codec: How to store the bytes; what gains nothing from it is stored as it came.
     :param pack: Whether small bodies share one object.
-    :param redact: Fields of JSON bodies to leave out; see :mod:`platform_ops.archive.withhold`.
+    :param redact: Fields of JSON bodies to leave out; see ``platform_ops.archive.withhold``.
     :param encryption: What the store was told to encrypt by; recorded in the manifest.
     :param retention_days: Recorded in the manifest for ``expire``.
     :param versions: Versions of the software at work, recorded in the manifest.
