@@ -124,7 +124,9 @@ os.environ.setdefault("UV_HTTP_TIMEOUT", "180")
 LOCKED = ("--constraint", "constraints.txt", "--build-constraints", "constraints.txt")
 AZURITE = "3.35.0"
 PARALLEL = ("-n", "logical", "--maxprocesses", "8")
-ELSEWHERE = ("--ignore=tests/integration", "--ignore=tests/benchmarks")  # sessions of their own
+ELSEWHERE = tuple(  # sessions of their own
+    f"--ignore=tests/{folder}" for folder in ("integration", "benchmarks", "foreign")
+)
 
 
 @nox.session(reuse_venv=True)
@@ -207,6 +209,13 @@ def races(session: nox.Session) -> None:
     session.env |= {"RIVALS": "16", "RIVAL_ROUNDS": "100", "AZURITE": _azurite(session)}
     where = ("tests/archive/test_rivals.py", "tests/integration/azure/test_rivals.py")
     session.run("pytest", *PARALLEL, *where, *session.posargs)
+
+
+@nox.session(reuse_venv=True)
+def foreign(session: nox.Session) -> None:
+    """Document five published packages of others, and count their classes against their sources."""
+    session.install("--editable", ".[all]", "--group", "foreign", *LOCKED)
+    session.run("pytest", "tests/foreign", *session.posargs)
 
 
 @nox.session

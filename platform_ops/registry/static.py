@@ -13,7 +13,7 @@ import importlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from platform_ops.errors import ConfigError
 from platform_ops.registry.classify import TASKS, dotted, kind_of
@@ -29,16 +29,24 @@ if TYPE_CHECKING:
 
 __all__ = ["read_statically"]
 
+_PLACES: Final = {
+    "operators": "airflow.sdk.BaseOperator",
+    "transfers": "airflow.sdk.BaseOperator",
+    "sensors": "airflow.sdk.BaseSensorOperator",
+    "hooks": "airflow.sdk.BaseHook",
+    "triggers": "airflow.triggers.base.BaseTrigger",
+    "notifications": "airflow.sdk.BaseNotifier",
+}
+
 
 def read_statically(module: str, path: str, package: str) -> list[ClassEntry]:
     """Entries of the public classes whose bases say what they are; none where there is no parsing it."""
     found = []
     for name, cls in _classes(module, path).items():
         lines = list(_lineage(cls))
-        roots = [each for each in lines if isinstance(each, type)]
-        if not name.startswith("_") and roots and (kind := kind_of(roots[0])):
-            sources = [each for each in lines if not isinstance(each, type)]
-            found.append(_entry(f"{module}.{name}", kind, path, package, sources, roots[0]))
+        root = next((each for each in lines if isinstance(each, type) and kind_of(each)), None)
+        if root is not None and not name.startswith("_"):
+            found.append(_entry(f"{module}.{name}", path, package, lines, root))
     return found
 
 
@@ -55,18 +63,15 @@ def _classes(module: str, path: str) -> dict[str, griffe.Class]:
 
 
 def _lineage(cls: griffe.Class) -> Iterator[griffe.Class | type]:
-    """The class and its bases in its source, nearest first, up to the first that can be imported."""
+    """The class and its bases, nearest first: from source, up to those that can be imported."""
     yield cls
     for base in cls.bases:
         path = base if isinstance(base, str) else base.canonical_path
-        found = _imported(path) or _in_source(path)
+        found = _imported(path) or _in_source(path) or _by_place(path)
         if isinstance(found, type):
-            if kind_of(found):
-                yield found
-                return
+            yield found
         elif found is not None:
             yield from _lineage(found)
-            return
 
 
 @cache
@@ -77,6 +82,15 @@ def _imported(path: str) -> type | None:
     except (Exception, SystemExit):  # noqa: BLE001  foreign code may raise anything
         return None
     return found if isinstance(found, type) else None
+
+
+def _by_place(path: str) -> type | None:
+    """Of a base that is not installed: Airflow's own base for the folder that its provider keeps it in."""
+    if path.startswith("airflow.providers."):
+        for step in path.split("."):
+            if step in _PLACES:
+                return _imported(_PLACES[step])
+    return None
 
 
 def _in_source(path: str) -> griffe.Class | None:
@@ -91,12 +105,17 @@ def _in_source(path: str) -> griffe.Class | None:
 
 
 def _entry(
-    name: str, kind: str, path: str, package: str, sources: list[griffe.Class], root: type
+    name: str, path: str, package: str, lines: list[griffe.Class | type], root: type
 ) -> ClassEntry:
+    kind = kind_of(root)
+    sources = [each for each in lines if not isinstance(each, type)]
+    mixins = [each for each in lines if isinstance(each, type) and not kind_of(each)]
     cls = sources[0]
     docs = [_docstring(each) for each in sources]
     templated = _strings(sources, "template_fields") or strings_of(root, "template_fields")
     own = tuple(_parameters(kind, sources, docs, templated))
+    own += tuple(each for mixin in mixins for each in parameters(mixin))
+    own = tuple({each.name: each for each in reversed(own)}.values())[::-1]  # the nearest tells
     outside = [each for each in root.__mro__ if kind_of(each)]
     names = {each.name for each in own}
     return ClassEntry(

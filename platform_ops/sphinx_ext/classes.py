@@ -10,7 +10,7 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 
 from platform_ops.registry.classify import TASKS
-from platform_ops.registry.docstrings import plain
+from platform_ops.registry.docstrings import first_sentence, plain
 from platform_ops.registry.model import ClassEntry, Dag, Parameter
 from platform_ops.sphinx_ext.connections import form_table, pasted
 from platform_ops.sphinx_ext.directives import CatalogDirective
@@ -39,6 +39,7 @@ from platform_ops.sphinx_ext.tables import metrics_table, retried_badge
 __all__ = ["ClassDirective"]
 
 _LONGEST_EXAMPLE = 120  # lines; a longer file is linked instead of shown
+_FEW = 12  # inherited parameters that a page still shows a row each
 _MARK = re.compile(r"\s*\(templated\)(?=\s*\.?\s*$)", re.IGNORECASE)
 
 
@@ -127,17 +128,16 @@ class ClassDirective(CatalogDirective):
 
     def _parameters(self, entry: ClassEntry) -> nodes.section:
         content: list[nodes.Node] = []
-        own = [each for each in entry.parameters if each.declared_by == entry.name]
+        own, inherited = _by_owner(entry)
         if own:
             content.append(self._parameter_table(entry, own))
-        inherited: dict[str, list[Parameter]] = {}
-        for each in entry.parameters:
-            if each.declared_by != entry.name:
-                inherited.setdefault(each.declared_by, []).append(each)
         for owner, parameters in inherited.items():
             known = self.site.classes.get(owner)
+            if known is not None and len(parameters) > _FEW:
+                content.append(self._inherited(known, parameters))
+                continue
             content.append(paragraph("From ", self._class_link(known, owner), ":"))
-            content.append(self._parameter_table(entry, parameters))
+            content.append(self._parameter_table(entry, parameters, brief=known is not None))
         if not content:
             content.append(paragraph("None of its own."))
         elif note := mapping_note(entry):
@@ -147,12 +147,20 @@ class ClassDirective(CatalogDirective):
         )
         return self.section("Parameters", *content)
 
-    def _parameter_table(self, entry: ClassEntry, parameters: Sequence[Parameter]) -> nodes.table:
+    def _parameter_table(
+        self, entry: ClassEntry, parameters: Sequence[Parameter], *, brief: bool = False
+    ) -> nodes.table:
+        """One row for each.
+
+        :param brief: A sentence is enough: another page tells them in full.
+        """
         rows = []
         for each in parameters:
             name: list[nodes.Node] = [term(each.name, f"param-{each.name}")]
             name += _parameter_badges(each)
-            rows.append((name, [_signature(each), *self._about(entry, each)]))
+            sentence = first_sentence(plain(_without_mark(each)))
+            about = [paragraph(sentence)] if brief else self._about(entry, each)
+            rows.append((name, [_signature(each), *about]))
         ids = [f"param-{each.name}" for each in parameters]
         return table(("Parameter", "Meaning"), rows, classes=["airflow-parameters"], ids=ids)
 
@@ -238,6 +246,18 @@ class ClassDirective(CatalogDirective):
         for each in entry.references:
             text = self.prose.line(each, entry.name, within=entry.name, quiet=entry.base)
             yield paragraph("See also ", *text)
+
+
+def _by_owner(entry: ClassEntry) -> tuple[list[Parameter], dict[str, list[Parameter]]]:
+    """Its own parameters, which it declares or describes itself; and those of each base."""
+    own: list[Parameter] = []
+    inherited: dict[str, list[Parameter]] = {}
+    for each in entry.parameters:
+        if entry.name in (each.declared_by, each.documented_by):
+            own.append(each)
+        else:
+            inherited.setdefault(each.declared_by, []).append(each)
+    return own, inherited
 
 
 def _badges(entry: ClassEntry) -> Iterator[nodes.Node]:

@@ -122,7 +122,7 @@ def test_docstrings_in_the_styles_of_google_and_numpy(attic: Catalog) -> None:
 def test_a_module_that_cannot_be_imported_is_read_from_its_source(attic: Catalog) -> None:
     torn = entry(attic, "TornOperator")
     assert {each.short for each in attic.classes if each.static} == {
-        "TornOperator", "TornTwice", "StillTorn",
+        "TornOperator", "TornTwice", "StillTorn", "Borrowed",
     }  # fmt: skip
     assert (torn.kind, torn.summary) == ("operator", "Tear a thing up.")
     assert [
@@ -131,6 +131,11 @@ def test_a_module_that_cannot_be_imported_is_read_from_its_source(attic: Catalog
     ] == [("parts", "int", "2", True, "How many remain.")]
     assert torn.inherits[0] == "attic.operators.StoreOperator"
     assert torn.stray_fields == ()
-    assert (torn.source.file, torn.source.line) == ("attic/torn.py", 9)
+    assert (torn.source.file, torn.source.line) == ("attic/torn.py", 10)
+    borrowed = entry(attic, "Borrowed")
+    assert borrowed.kind == "operator"  # as the folder says that its base would lie in
+    assert [(each.name, each.default, each.description) for each in borrowed.parameters] == [
+        ("colour", "'red'", "Of the ribbon.")
+    ]
     assert entry(attic, "StillTorn").kind == "sensor"
     assert [each.where for each in attic.problems] == ["attic.torn"]

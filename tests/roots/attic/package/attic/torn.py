@@ -1,6 +1,7 @@
 """Needs what nobody has."""
 
 import a_library_that_nobody_has
+from airflow.providers.nobody.operators.thing import ThingOperator
 from airflow.sdk import BaseSensorOperator
 
 from attic.operators import StoreOperator
@@ -26,6 +27,20 @@ class TornTwice(TornOperator):
 
 class StillTorn(BaseSensorOperator):
     """Wait for glue."""
+
+
+class Mixed:
+    """Takes a colour.
+
+    :param colour: Of the ribbon.
+    """
+
+    def __init__(self, colour="red", **kwargs):
+        super().__init__(**kwargs)
+
+
+class Borrowed(Mixed, ThingOperator):
+    """Borrow what is not installed here."""
 
 
 class NotOne:
