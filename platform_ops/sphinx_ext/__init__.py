@@ -26,6 +26,7 @@ from platform_ops.registry.model import Catalog
 from platform_ops.sphinx_ext import (
     changes,
     checking,
+    drawing,
     elements,
     faults,
     machines,
@@ -40,10 +41,17 @@ from platform_ops.sphinx_ext.additions import (
 )
 from platform_ops.sphinx_ext.classes import ClassDirective
 from platform_ops.sphinx_ext.connections import ConnectionIndexDirective
-from platform_ops.sphinx_ext.dags import DagDirective
+from platform_ops.sphinx_ext.dags import BrokenDagDirective, DagDirective, DagIndexDirective
 from platform_ops.sphinx_ext.domain import AirflowDomain, domain_of
+from platform_ops.sphinx_ext.entities import (
+    AssetDirective,
+    DataIndexDirective,
+    EntityDirective,
+    SourceDirective,
+)
 from platform_ops.sphinx_ext.indices import GraphDirective, IndexDirective
 from platform_ops.sphinx_ext.kinds import ADDITION_KINDS, CLASS_KINDS
+from platform_ops.sphinx_ext.lineage import LineageDirective
 from platform_ops.sphinx_ext.pages import generated_pages
 from platform_ops.sphinx_ext.project import CatalogProject
 from platform_ops.sphinx_ext.providers import ProviderDirective, ProviderIndexDirective
@@ -146,6 +154,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the domain, its directives and its settings with Sphinx."""
     _add_settings(app)
     elements.register(app)
+    drawing.register(app)
     faults.connect(app)
     navigation.connect(app)
     speed.connect(app)
@@ -166,6 +175,8 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("missing-reference", _missing_reference, priority=900)
     app.add_css_file("airflow.css")
     app.add_js_file("facets.js", loading_method="defer")
+    app.add_css_file("airflow-dags.css")
+    app.add_js_file("airflow-dags.js", loading_method="defer")
     return {
         "version": _VERSION,
         "env_version": 1,
@@ -176,7 +187,15 @@ def setup(app: Sphinx) -> ExtensionMetadata:
 
 _DIRECTIVES: dict[str, Any] = {  # Any: docutils' type for directives is generic in no useful way
     "dag": DagDirective,
-    "dag-index": IndexDirective,
+    "dag-index": DagIndexDirective,
+    "broken-dag": BrokenDagDirective,
+    "source": SourceDirective,
+    "source-index": DataIndexDirective,
+    "entity": EntityDirective,
+    "entity-index": DataIndexDirective,
+    "asset": AssetDirective,
+    "asset-index": DataIndexDirective,
+    "lineage": LineageDirective,
     "connection-index": ConnectionIndexDirective,
     "option-index": OptionIndexDirective,
     "provider": ProviderDirective,

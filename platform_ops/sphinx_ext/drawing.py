@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from html import escape
+from html import escape, unescape
+from typing import TYPE_CHECKING
 
 from docutils import nodes
 
 from platform_ops.sphinx_ext.layout import Box, Layout, Line
 from platform_ops.sphinx_ext.nesting import nested
 
-__all__ = ["Card", "Frame", "draw", "framed"]
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.writers.html5 import HTML5Translator
+
+__all__ = ["Card", "Frame", "draw", "drawing", "register"]
 
 _MARGIN = 10
 _TITLE_PX = 7.4  # mean width of a character, measured for the font stack below at 13 px
@@ -21,6 +27,7 @@ _NOTE_PX = 6.2
 _LONGEST = 34
 _COLUMN, _TALL = 740, 1300  # of a page, in pixels
 _LABEL = "label"
+_TO_PAGE = re.compile(r'href="page:([^"]*)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +86,10 @@ def draw(
     drawn = [_frame(box, frames[box.name]) for box in layout.frames]
     drawn += [_line(line, marker, downwards=turned) for line in layout.lines]
     drawn += _boxes(layout, cards)
+    # What is said to be an image may hold no links.
+    role = "group" if any(card.href for card in cards.values()) else "img"
     return (
-        f'<svg class="airflow-graph" role="img" aria-label="{escape(label)}" '
+        f'<svg class="airflow-graph" role="{role}" aria-label="{escape(label)}" '
         f'viewBox="{-_MARGIN} {-_MARGIN} {width} {height}" width="{width}" height="{height}" '
         'xmlns="http://www.w3.org/2000/svg">'
         f'<defs><marker id="{marker}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
@@ -89,10 +98,44 @@ def draw(
     )
 
 
-def framed(drawn: str) -> nodes.container:
+class drawing_node(nodes.General, nodes.Element):  # noqa: N801  docutils names nodes in lower case
+    """A drawing; ``svg`` may hold links to pages, written ``page:docname``. ``label`` is its text."""
+
+
+def drawing(drawn: str, label: str) -> drawing_node:
     """A drawing in the box that scrolls, and that a script may make zoomable."""
-    raw = nodes.raw("", drawn, format="html")
-    return nodes.container("", raw, classes=["airflow-graph-frame"])
+    return drawing_node("", svg=drawn, label=label)
+
+
+def visit_drawing(self: HTML5Translator, node: drawing_node) -> None:
+    """Write it, with the addresses that pages have in this builder."""
+    builder = self.builder
+    here = builder.current_docname
+
+    def address(hit: re.Match[str]) -> str:
+        return f'href="{escape(builder.get_relative_uri(here, unescape(hit[1])))}"'
+
+    svg = _TO_PAGE.sub(address, node["svg"])
+    frame = f'<div class="airflow-graph-frame" role="region" aria-label="{escape(node["label"])}" '
+    self.body.append(f'{frame}tabindex="0">{svg}</div>\n')
+    raise nodes.SkipNode
+
+
+def register(app: Sphinx) -> None:
+    """Tell Sphinx's writers of the node defined here; other formats show no drawing."""
+    nothing = (_skip, None)
+    app.add_node(
+        drawing_node,
+        html=(visit_drawing, None),
+        latex=nothing,
+        text=nothing,
+        man=nothing,
+        texinfo=nothing,
+    )
+
+
+def _skip(_self: object, _node: drawing_node) -> None:
+    raise nodes.SkipNode
 
 
 def _with_labels(

@@ -12,10 +12,10 @@ from docutils.parsers.rst import directives
 
 from platform_ops.registry.classify import TASKS
 from platform_ops.registry.docstrings import first_sentence, plain
-from platform_ops.registry.model import ClassEntry, Dag
+from platform_ops.registry.model import ClassEntry
 from platform_ops.sphinx_ext.directives import CatalogDirective
-from platform_ops.sphinx_ext.drawing import Card, draw
-from platform_ops.sphinx_ext.elements import Cell, badge, paragraph, table, to_page, xref
+from platform_ops.sphinx_ext.drawing import Card, draw, drawing
+from platform_ops.sphinx_ext.elements import badge, paragraph, to_page
 
 if TYPE_CHECKING:
     from platform_ops.sphinx_ext.site import Site
@@ -41,9 +41,6 @@ class IndexDirective(CatalogDirective):
         if not members:
             return [paragraph("There are none.")]
         tree = self.toctree([self.site.docname(each) for each in members])
-        if self.kind == "dag":
-            rows = [_dag_row(each) for each in members if isinstance(each, Dag)]
-            return [table(("DAG", "What it does", "Runs"), rows), tree]
         return [*self._groups([each for each in members if isinstance(each, ClassEntry)]), tree]
 
     def _groups(self, entries: Sequence[ClassEntry]) -> Iterator[nodes.Node]:
@@ -62,10 +59,6 @@ class IndexDirective(CatalogDirective):
         named = package.title or package.name if package else entry.package
         several = len(self.site.packages) > 1
         return " · ".join(filter(None, (named if several else "", entry.system)))
-
-
-def _dag_row(dag: Dag) -> Sequence[Cell]:
-    return [xref("dag", dag.dag_id)], plain(dag.summary), dag.schedule_words
 
 
 def _listing(site: Site, entries: Iterable[ClassEntry]) -> nodes.bullet_list:
@@ -113,5 +106,4 @@ class GraphDirective(CatalogDirective):
         for each in (name for edge in edges for name in edge):
             cards.setdefault(each, Card(each))
         drawn = draw(cards, edges, label=self.arguments[0], downwards="downwards" in self.options)
-        raw = nodes.raw("", drawn, format="html")
-        return [nodes.container("", raw, classes=["airflow-graph-frame"])]
+        return [drawing(drawn, self.arguments[0])]

@@ -83,6 +83,9 @@ _ROWS = (
 _PAGES = (
     ("provider", "providers", "Packages", "What is installed, and what each package brings."),
     ("dag", "dags", "DAGs", "What runs, when, and made of what."),
+    ("source", "sources", "Sources", "The systems that data comes from."),
+    ("entity", "entities", "Entities", "What arrives from them, and what was agreed on it."),
+    ("asset", "assets", "Assets", "What DAGs tell each other about."),
 )
 
 CLASS_KINDS: Final = tuple(row[0] for row in _CLASSES)

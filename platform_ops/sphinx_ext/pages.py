@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from platform_ops.registry.model import ClassEntry, Dag, Package
+from platform_ops.registry.dag_model import Asset
+from platform_ops.registry.model import (
+    BrokenDagFile,
+    ClassEntry,
+    Dag,
+    DataSource,
+    Entity,
+    Package,
+)
 from platform_ops.sphinx_ext.changes import changes_page
 from platform_ops.sphinx_ext.kinds import KINDS
-from platform_ops.sphinx_ext.site import Paged, Site
+from platform_ops.sphinx_ext.site import Paged, Site, data_kind
 
 __all__ = ["generated_pages"]
 
@@ -22,8 +30,13 @@ def generated_pages(site: Site, *, changes: bool = False) -> Iterator[tuple[str,
     shown = [kind for kind in KINDS if site.has(kind)]
     for kind in shown:
         yield site.index_docname(kind), _index_page(kind)
+    if site.lineage.flows:
+        lead = "What flows from where to where, across all DAGs."
+        text = f"{_heading('Lineage')}\n{lead}\n\n.. airflow:lineage::\n"
+        yield f"{site.prefix}/lineage", text
     if shown:
-        more = ["changes"] if changes else []
+        more = ["lineage"] if site.lineage.flows else []
+        more += ["changes"] if changes else []
         yield f"{site.prefix}/index", _root_page([*(KINDS[each].plural for each in shown), *more])
     if changes:
         yield f"{site.prefix}/changes", changes_page()
@@ -39,6 +52,11 @@ def _object_page(site: Site, entry: Paged) -> str:
             entry.name,
             f"provider:{entry.name}",
         )
+    elif isinstance(entry, BrokenDagFile):
+        title, kind, name, key = entry.file, "broken-dag", entry.file, "broken_dags"
+    elif isinstance(entry, DataSource | Entity | Asset):
+        title, kind, name = entry.name, data_kind(entry), entry.name
+        key = f"{kind}:{name}"
     else:
         title, kind, name, key = entry.short, entry.kind, entry.name, f"class:{entry.name}"
     # Bases are read by way of what inherits from them; no list of this site names them.

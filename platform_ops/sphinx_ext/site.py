@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from platform_ops.registry.classify import TASKS
+from platform_ops.registry.dag_model import Asset
+from platform_ops.registry.lineage import Flow, Lineage, Node
 from platform_ops.registry.model import (
+    BrokenDagFile,
     Catalog,
     ClassEntry,
     Connection,
     Dag,
+    DataSource,
     Entity,
     ErrorEntry,
     Metric,
@@ -26,9 +31,9 @@ from platform_ops.sphinx_ext.kinds import ADDITION_KINDS, CLASS_KINDS, KINDS
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Paged", "Site"]
+__all__ = ["Paged", "Site", "data_kind", "slug"]
 
-Paged = ClassEntry | Dag | Package
+Paged = ClassEntry | Dag | Package | DataSource | Entity | Asset | BrokenDagFile
 """What has a page of its own."""
 
 _EMITTERS = ("operator", "sensor", "hook")
@@ -103,6 +108,10 @@ class Site:
             return f"{self.prefix}/{KINDS['dag'].plural}/{entry.dag_id}"
         if isinstance(entry, Package):
             return f"{self.prefix}/{KINDS['provider'].plural}/{entry.name}"
+        if isinstance(entry, BrokenDagFile):
+            return f"{self.prefix}/{KINDS['dag'].plural}/file-{slug(entry.file)}"
+        if isinstance(entry, DataSource | Entity | Asset):
+            return f"{self.prefix}/{KINDS[data_kind(entry)].plural}/{slug(entry.name)}"
         return f"{self.prefix}/{KINDS[entry.kind].plural}/{entry.public}"
 
     def index_docname(self, kind: str) -> str:
@@ -115,6 +124,12 @@ class Site:
             return self.catalog.dags
         if kind == "provider":
             return self.catalog.packages
+        if kind == "source":
+            return self.catalog.sources
+        if kind == "entity":
+            return self.catalog.entities
+        if kind == "asset":
+            return tuple(self.lineage.assets.values())
         return self.catalog.of_kind(kind) if kind in CLASS_KINDS else ()
 
     def has(self, kind: str) -> bool:
@@ -139,6 +154,31 @@ class Site:
         yield from self.catalog.classes
         yield from self.catalog.dags
         yield from self.catalog.packages
+        yield from self.catalog.sources
+        yield from self.catalog.entities
+        yield from self.lineage.assets.values()
+        yield from self.catalog.broken_dags
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        """What flows from where to where."""
+        return Lineage(self.catalog)
+
+    @cached_property
+    def entities(self) -> Mapping[str, Entity]:
+        """Every entity by its full name."""
+        return {each.name: each for each in self.catalog.entities}
+
+    def docname_of(self, node: Node) -> str:
+        """The page of a thing in the lineage; empty where it has none."""
+        found: Mapping[str, Mapping[str, Paged]] = {
+            "dag": self.dags,
+            "entity": self.entities,
+            "asset": self.lineage.assets,
+            "source": {each.name: each for each in self.catalog.sources},
+        }
+        entry = found[node.kind].get(node.name)
+        return self.docname(entry) if entry else ""
 
     def source_link(self, package: str, source: Source) -> str:
         """Where the source can be read; empty where the site names no place."""
@@ -248,13 +288,21 @@ class Site:
         text = "\n".join(self._fingerprint(key) for key in keys)
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
-    def _fingerprint(self, key: str) -> str:
+    def _fingerprint(self, key: str) -> str:  # noqa: PLR0911  one return for each kind of part
         part, _, name = key.partition(":")
         if part == "class":
             entry = self.classes.get(name)
             return repr((entry, self._around(entry))) if entry else ""
         if part == "dag":
-            return repr(self.dags.get(name))
+            near = self.lineage.around(Node("dag", name))
+            return repr((self.dags.get(name), near, self._landing(near)))
+        if part == "lineage":
+            return repr((self.lineage.flows, self.lineage.assets))
+        if part in ("source", "entity", "asset"):
+            near = self.lineage.around(Node(part, name))
+            dags = [each.name for flow in near for each in flow[:2] if each.kind == "dag"]
+            shown = [(dag, self.dags[dag].due_days, self.dags[dag].schedule) for dag in dags]
+            return repr((self._data_of(part, name), near, shown, self.catalog.moment))
         if part == "index":
             members = self.members(name)
             return repr([(self.docname(each), self._listed(each)) for each in members])
@@ -273,12 +321,28 @@ class Site:
             return repr([each for each in self.catalog.tables if each.name == name])
         return repr(getattr(self.catalog, part))
 
+    def _landing(self, flows: Iterable[Flow]) -> list[str]:
+        """Where the entities of some flows land, which pages of DAGs show."""
+        ends = {each.name for flow in flows for each in flow[:2] if each.kind == "entity"}
+        return [self.entities[name].url_example for name in sorted(ends)]
+
+    def _data_of(self, kind: str, name: str) -> object:
+        if kind == "entity":
+            return self.entities.get(name)
+        if kind == "asset":
+            return self.lineage.assets.get(name)
+        mine = [each for each in self.catalog.entities if each.source == name]
+        return [each for each in self.catalog.sources if each.name == name], mine
+
     def _listed(self, entry: Paged) -> object:
         """What an index says of an object."""
         if isinstance(entry, Package):
             return entry.title, entry.description, entry.version
         if isinstance(entry, Dag):
-            return entry.summary, entry.schedule_words
+            facets = (entry.owners, entry.tags, entry.reads, entry.writes)
+            return entry.summary, entry.schedule_words, facets
+        if not isinstance(entry, ClassEntry):
+            return entry
         marks = (entry.deferrable, entry.archiving, entry.deprecated, entry.static)
         return entry.summary, entry.system, entry.package, marks
 
@@ -294,3 +358,18 @@ class Site:
             [(title, [each.public for each in found]) for title, _, found in self.related(entry)],
             [(base.public, [each.name for each in own]) for base, own in self.inherited(entry)],
         )
+
+
+def data_kind(entry: DataSource | Entity | Asset) -> str:
+    """The role of an object that data comes in."""
+    if isinstance(entry, DataSource):
+        return "source"
+    return "entity" if isinstance(entry, Entity) else "asset"
+
+
+def slug(name: str) -> str:
+    """A name as a page's file name: two names never share one, whatever letters they have."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "unnamed"
+    if plain == name:
+        return plain
+    return f"{plain[:80]}-{hashlib.blake2b(name.encode(), digest_size=3).hexdigest()}"
