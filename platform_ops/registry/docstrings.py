@@ -2,8 +2,8 @@
 
 The shape of reStructuredText field lists is read here, that of Google's and NumPy's sections by
 griffe; the prose stays markup, for whoever renders it.
-The types that old docstrings carry (``:param str name:``, ``:type name:``) are dropped:
-types come from signatures.
+The types that old docstrings carry (``:param str name:``, ``:type name:``) are kept
+for the check alone: types come from signatures.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 _PARAM = frozenset({"param", "parameter", "arg", "argument", "key", "keyword", "kwarg"})
 _RAISES = frozenset({"raises", "raise", "except", "exception"})
 _RETURNS = frozenset({"return", "returns"})
-_DROPPED = frozenset({"type", "vartype", "rtype", "meta"})  # types come from signatures
+_DROPPED = frozenset({"type", "vartype", "rtype", "meta"})  # pages take types from signatures
 _FIELDS = _PARAM | _RAISES | _RETURNS | _DROPPED
 
 
@@ -35,6 +35,7 @@ class Docstring:
     """One docstring taken apart.
 
     :param body: Everything after the summary that is no field.
+    :param types: Of parameters, as old docstrings carry them; only the check reads them.
     """
 
     summary: str = ""
@@ -45,6 +46,7 @@ class Docstring:
     since: str = ""
     deprecated: str = ""
     returns: str = ""
+    types: dict[str, str] = field(default_factory=dict)
 
 
 def parse(text: str | None) -> Docstring:
@@ -68,6 +70,7 @@ def parse_rest(text: str) -> Docstring:
     """
     prose: list[str] = []
     parameters: dict[str, str] = {}
+    types: dict[str, str] = {}
     raises: list[tuple[str, str]] = []
     marks = {"versionadded": "", "deprecated": ""}
     returns = ""
@@ -76,9 +79,14 @@ def parse_rest(text: str) -> Docstring:
         head = block[0]
         if (hit := _FIELD.match(head)) and hit["name"] in _FIELDS:
             body = _dedented(hit["text"] or "", block[1:])
-            argument = (hit["argument"] or "").strip()
+            argument = (hit["argument"] or "").replace("*", "").strip()
             if hit["name"] in _PARAM and argument:
-                parameters.setdefault(argument.split()[-1].lstrip("*"), body)
+                *said, name = argument.split()
+                parameters.setdefault(name, body)
+                if said:
+                    types[name] = " ".join(said)
+            elif hit["name"] == "type" and argument:
+                types[argument] = " ".join(body.split())
             elif hit["name"] in _RAISES:
                 raises.append((argument, body))
             elif hit["name"] in _RETURNS:
@@ -99,6 +107,7 @@ def parse_rest(text: str) -> Docstring:
         since=marks["versionadded"],
         deprecated=marks["deprecated"],
         returns=returns,
+        types=types,
     )
 
 

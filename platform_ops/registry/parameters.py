@@ -42,11 +42,12 @@ def parameters(cls: type) -> tuple[Parameter, ...]:
     found: dict[str, Parameter] = {}
     for owner, argument in _arguments(cls):
         if argument.name not in found:
-            text, documented_by = _description(cls, argument.name)
+            text, documented_by, said = _description(cls, argument.name)
             found[argument.name] = replace(
                 _parameter(argument, owner),
                 description=text,
                 documented_by=documented_by,
+                documented_type=said,
                 templated=argument.name in templated,
                 renderer=str(shown.get(argument.name, "")),
                 mappable=everyones is not None and argument.name not in everyones,
@@ -108,6 +109,7 @@ def own_docstring(cls: type) -> Docstring:
         own.references,
         own.since,
         own.deprecated,
+        types={**constructor.types, **own.types},
     )
 
 
@@ -143,11 +145,12 @@ def _arguments(cls: type) -> Iterator[tuple[type, inspect.Parameter]]:
             return
 
 
-def _description(cls: type, name: str) -> tuple[str, str]:
+def _description(cls: type, name: str) -> tuple[str, str, str]:
+    """What the nearest docstring says of an argument, whose it is, and the type that it names."""
     for owner in cls.__mro__:
         if owner is not object and (text := own_docstring(owner).parameters.get(name)):
-            return text, dotted(owner)
-    return "", ""
+            return text, dotted(owner), own_docstring(owner).types.get(name, "")
+    return "", "", ""
 
 
 def type_text(annotation: Any, owner: type | FunctionType) -> str:  # Any: whatever stands there

@@ -72,6 +72,7 @@ class Parameter:
     :param default: How Python would show it; None where the argument is required.
     :param declared_by: The class whose constructor takes it, or the function.
     :param documented_by: The class whose docstring describes it; empty where none does.
+    :param documented_type: The type that this docstring names, if it does; ``type`` is the true one.
     :param renderer: How the UI shows a templated value, where the class says so.
     :param mappable: Whether ``.expand()`` may be given many values of it.
     """
@@ -84,6 +85,7 @@ class Parameter:
     declared_by: str
     description: str = ""
     documented_by: str = ""
+    documented_type: str = ""
     templated: bool = False
     renderer: str = ""
     mappable: bool = False

@@ -162,6 +162,36 @@ def test_a_docstrings_default_is_held_against_the_signature(
     assert new == expected
 
 
+@pytest.mark.parametrize(
+    ("said", "real", "contradicts"),
+    [
+        ("str", "int", True),
+        ("list[str]", "dict[str, str] | None", True),
+        ("str or int", "str", True),
+        ("string", "str | None", False),
+        ("Optional[dict]", "Mapping[str, list[str]] | None", False),
+        ("float", "int", False),
+        ("Connection", "str", False),  # which of them has a better name, nobody can tell
+        ("", "int", False),
+    ],
+)
+def test_a_docstrings_type_is_held_against_the_signature(
+    shelf_catalog: Catalog, said: str, real: str, contradicts: bool
+) -> None:
+    def say(entry: ClassEntry) -> ClassEntry:
+        return replace(
+            entry,
+            parameters=tuple(
+                replace(each, type=real, documented_type=said) if each.name == "reader" else each
+                for each in entry.parameters
+            ),
+        )
+
+    new = named(with_class(shelf_catalog, "LendOperator", say)) - named(shelf_catalog)
+    message = f"'reader' is {real}, and described as {said}"
+    assert new == ({("DOC108", "shelf.LendOperator", message)} if contradicts else set())
+
+
 def test_a_metric_that_no_table_declares_is_named(shelf: Root, shelf_config: CatalogConfig) -> None:
     shelf.replace(
         "package/shelf/operators.py",

@@ -77,3 +77,19 @@ def test_first_sentence(text: str, sentence: str) -> None:
 )
 def test_plain_takes_the_markup_off(markup: str, bare: str) -> None:
     assert plain(markup) == bare
+
+
+def test_types_of_old_docstrings_are_kept_apart() -> None:
+    found = parse(
+        """Do it.
+
+        :param str name: Whose.
+        :param count: How many.
+        :type count: int or
+            None
+        :param **options: More.
+        :param *: Of nobody knows what.
+        """
+    )
+    assert found.parameters == {"name": "Whose.", "count": "How many.", "options": "More."}
+    assert found.types == {"name": "str", "count": "int or None"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from platform_ops.findings import Finding, Place
-from platform_ops.registry.completeness.contradictions import default_fault
+from platform_ops.registry.completeness.contradictions import default_fault, type_fault
 from platform_ops.registry.completeness.rules import (
     CLASS,
     CONNECTION,
@@ -15,6 +15,7 @@ from platform_ops.registry.completeness.rules import (
     STRAY,
     TEMPLATE_FIELD,
     TEMPLATED,
+    TYPE,
 )
 from platform_ops.registry.model import Catalog, ClassEntry
 
@@ -63,6 +64,8 @@ def _contradictions(entry: ClassEntry) -> Iterator[Finding]:
             continue
         if "(templated)" in parameter.description.lower() and not parameter.templated:
             yield TEMPLATED.at(place, f"{parameter.name!r} is not in template_fields")
+        if fault := type_fault(parameter):
+            yield TYPE.at(place, fault)
         if fault := default_fault(parameter):
             yield DEFAULT.at(place, fault)
 

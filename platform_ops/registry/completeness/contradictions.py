@@ -1,7 +1,7 @@
-"""What a docstring says of a parameter's default, held against the signature.
+"""What a docstring says of a parameter's type and default, held against the signature.
 
-Only what leaves no doubt is told: defaults that both sides write as literals. A docstring says much
-that is true in other words.
+Only what leaves no doubt is told: types that both sides name by builtin names, and defaults that both
+sides write as literals. A docstring says much that is true in other words.
 """
 
 from __future__ import annotations
@@ -12,8 +12,17 @@ from typing import Final
 
 from platform_ops.registry.model import Parameter
 
-__all__ = ["default_fault"]
+__all__ = ["default_fault", "type_fault"]
 
+_SAME: Final = {
+    "boolean": "bool", "callable": "Callable", "collection": "list", "dictionary": "dict",
+    "integer": "int", "iterable": "list", "mapping": "dict", "mutablemapping": "dict",
+    "sequence": "list", "string": "str", "tuple": "list", "set": "list", "frozenset": "list",
+}  # fmt: skip
+_PLAIN: Final = frozenset({"bool", "bytes", "dict", "float", "int", "list", "str"})
+_BRACKETS: Final = re.compile(r"\[[^\[\]]*\]")
+_OPTIONAL: Final = re.compile(r"\b(?:Optional|Union|Annotated)\b|[\[\]]")
+_OR: Final = re.compile(r"\s*(?:\||,|\bor\b|\band\b)\s*")
 _DEFAULT: Final = re.compile(
     r"\bdefault(?:s|ed)?(?: value)?(?: is| to|:|=)\s*"
     r"(?P<text>``[^`]+``|\"[^\"]*\"|'[^']*'|-?\d+(?:\.\d+)?|True|False|None|true|false)"
@@ -21,6 +30,16 @@ _DEFAULT: Final = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _WORDS: Final = {"true": "True", "false": "False", "none": "None"}
+
+
+def type_fault(parameter: Parameter) -> str:
+    """Which type the docstring names in vain; empty where it names none, or the right one."""
+    said, real = _names(parameter.documented_type), _names(parameter.type)
+    if not said or not real or not said | real <= _PLAIN or said <= real:
+        return ""
+    if said <= {"int", "float"} and real <= {"int", "float"}:
+        return ""
+    return f"{parameter.name!r} is {parameter.type}, and described as {parameter.documented_type}"
 
 
 def default_fault(parameter: Parameter) -> str:
@@ -33,6 +52,16 @@ def default_fault(parameter: Parameter) -> str:
         return ""
     real = "is required" if parameter.required else f"defaults to {parameter.default}"
     return f"{parameter.name!r} {real}, and is described with the default {said}"
+
+
+def _names(text: str) -> set[str]:
+    """The types in a text by their bare names; arguments in brackets and None left out."""
+    text = _OPTIONAL.sub(" ", text) if "Optional" in text or "Union" in text else text
+    while (shorter := _BRACKETS.sub("", text)) != text:
+        text = shorter
+    names = (each.strip(" `~.:").rpartition(".")[2] for each in _OR.split(text))
+    found = {_SAME.get(name.lower(), name) for name in names}
+    return found - {"", "None", "optional"}
 
 
 def _same(said: str, real: str) -> bool:

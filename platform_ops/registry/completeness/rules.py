@@ -67,6 +67,14 @@ CONNECTION: Final = Rule(
     "The UI offers no such type, and users cannot tell which fields it reads.",
     fix="list it under connection-types in the provider's description",
 )
+TYPE: Final = Rule(
+    "DOC108",
+    "Docstring names another type than the signature",
+    "One of them is wrong, and readers believe the one that they happen to see.",
+    bad=":param str copies: How many.\n\ndef __init__(self, *, copies: int, **kwargs): ...",
+    good=":param copies: How many.\n\ndef __init__(self, *, copies: int, **kwargs): ...",
+    fix="leave types to the signature",
+)
 DEFAULT: Final = Rule(
     "DOC109",
     "Docstring names another default than the signature",
@@ -155,6 +163,7 @@ RULES: Final = (
     TEMPLATED,
     EXAMPLE,
     CONNECTION,
+    TYPE,
     DEFAULT,
     METRIC,
     SETTING,
