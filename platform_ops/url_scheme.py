@@ -92,10 +92,13 @@ def _encode(text: str, safe: frozenset[int]) -> str:
     forced = {index for index in forced if raw[index] == ord(".")}
     if _DEVICE.match(text):
         forced.add(0)
-    segment = "".join(
-        chr(byte) if byte in safe and index not in forced else f"%{byte:02X}"
-        for index, byte in enumerate(raw)
-    )
+    if not forced and safe.issuperset(raw):
+        segment = text
+    else:
+        segment = "".join(
+            chr(byte) if byte in safe and index not in forced else f"%{byte:02X}"
+            for index, byte in enumerate(raw)
+        )
     if len(segment) <= SEGMENT_LIMIT_BYTES:
         return segment
     digest = hashlib.sha256(raw).hexdigest()[:32]

@@ -23,6 +23,7 @@ __all__ = ["Body", "bodies", "find", "only", "stream"]
 
 _BUFFER_BYTES = 1 << 20
 _SEEK_BUFFER_BYTES = 1 << 16
+_NAMES_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,9 @@ def _names(manifest: Manifest) -> str:
         listed = payload.members
         return f"{listed.count} from {listed.first} to {listed.last}" if listed else payload.name
 
-    return ", ".join(map(text, manifest.payloads)) or "none"
+    names = [text(payload) for payload in manifest.payloads[:_NAMES_SHOWN]]
+    more = len(manifest.payloads) - len(names)
+    return ", ".join([*names, *([f"and {more} more"] if more else [])]) or "none"
 
 
 def _chunks(store: Store, payload: Payload, verify: bool) -> Iterator[bytes]:

@@ -108,8 +108,10 @@ class Intake:
             self._pack = Pack(compress=self._codec != "none")
             self._pack_place = len(self._payloads)
         member = self._pack.add(part, body, sha256)
-        whole = replace(part, body=[body], rows=member.rows, schema_sha256=member.schema_sha256)
-        self._alone = whole if self._pack.count == 1 else None
+        self._alone = None
+        if self._pack.count == 1:
+            known = replace(part, rows=member.rows, schema_sha256=member.schema_sha256)
+            self._alone = replace(known, body=[body])
         if self._pack.full:
             self._seal()
         return member

@@ -327,8 +327,7 @@ def _listing(store: Store, payload: Payload) -> bytes:
 
 
 def _line(member: Member) -> bytes:
-    plain = _adapter().dump_python(member)
-    return json.dumps(plain, default=_time_text).encode() + b"\n"
+    return _encode(_adapter().dump_python(member)).encode() + b"\n"
 
 
 def _beginning(name: str) -> bytes:
@@ -352,3 +351,6 @@ def _adapter() -> TypeAdapter[Member]:
 
 def _time_text(time: Any) -> str:  # Any: the one kind of value that JSON has no word for
     return str(time.isoformat()).replace("+00:00", "Z")
+
+
+_encode: Final = json.JSONEncoder(default=_time_text).encode

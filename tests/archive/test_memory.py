@@ -16,7 +16,13 @@ from platform_ops import archive
 from platform_ops.settings import Settings
 from tests.archive.samples import commit, part
 
-site = Settings.model_validate({"archive": {"root": sys.argv[1]}})
+entity = {"codec": sys.argv[3]}
+site = Settings.model_validate(
+    {
+        "archive": {"root": sys.argv[1]},
+        "sources": {"weather": {"entities": {"forecast": entity}}},
+    }
+)
 size = int(sys.argv[2])
 block = bytes(1 << 20)
 done = commit(site, part((block for _ in range(size)), size_bytes=size << 20))
@@ -28,9 +34,28 @@ status = open("/proc/self/status").read()
 print(int(status.split("VmHWM:")[1].split()[0]) >> 10)
 """
 
+MANY_BODIES = """
+import sys
+from platform_ops import archive
+from platform_ops.settings import Settings
+from tests.archive.samples import part, run, slot
 
-def peak_mib(place: Place, size_mib: int) -> int:
-    command = [sys.executable, "-c", ONE_CAPTURE, f"{place.root}/{size_mib}", str(size_mib)]
+site = Settings.model_validate({"archive": {"root": sys.argv[1]}})
+with archive.session(slot(), run(), pack=True, settings=site) as session:
+    for number in range(int(sys.argv[2])):
+        session.write(part(b"%d" % number, f"{number:08}"))
+assert sum(body.read().isdigit() for body in archive.bodies(slot(), site)) == int(sys.argv[2])
+status = open("/proc/self/status").read()
+print(int(status.split("VmHWM:")[1].split()[0]) >> 10)
+"""
+
+
+def peak_mib(place: Place, size_mib: int, codec: str = "none") -> int:
+    return _peak_mib(ONE_CAPTURE, f"{place.root}/{codec}{size_mib}", str(size_mib), codec)
+
+
+def _peak_mib(script: str, *arguments: str) -> int:
+    command = [sys.executable, "-c", script, *arguments]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.stderr == ""
     return int(ran.stdout)
@@ -49,3 +74,16 @@ def test_a_big_body_takes_no_more_memory_than_a_small_one(place: Place) -> None:
     peaks = {size: peak_mib(place, size) for size in (8, big)}
     assert peaks[big] <= peaks[8] + 12, peaks
     assert peaks[big] <= 100, peaks
+
+
+def test_compressing_takes_no_more_memory_for_a_big_body(memory: Path) -> None:
+    peaks = {size: peak_mib(Disk(memory), size, "gzip") for size in (8, 128)}
+    assert peaks[128] <= peaks[8] + 12, peaks
+
+
+def test_many_bodies_in_packs_take_no_more_memory_than_some(memory: Path) -> None:
+    peaks = {
+        count: _peak_mib(MANY_BODIES, f"file://{memory}/{count}", str(count))
+        for count in (15_000, 40_000)
+    }
+    assert peaks[40_000] <= peaks[15_000] + 8, peaks
