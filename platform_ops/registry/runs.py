@@ -30,7 +30,7 @@ _LOOKS_BACK = tuple(timedelta(days=days) for days in (0.05, 1.1, 8, 32, 370))
 
 def next_runs(dag: SerializedDAG, moment: datetime) -> tuple[str, ...]:
     """The next runs as ISO times in the timetable's zone; none where only events start it."""
-    coming = (each for each in islice(_walk(dag, moment), _MOST) if each.run_after > moment)
+    coming = (each for each in islice(_walk(dag, moment), _MOST) if each.run_after >= moment)
     zone = getattr(dag.timetable, "_timezone", None) or UTC
     found = (each.run_after.astimezone(zone) for each in islice(coming, _SHOWN))
     return tuple(each.isoformat(timespec="minutes") for each in found)
@@ -41,7 +41,8 @@ def due_days(dag: SerializedDAG, moment: datetime) -> tuple[str, ...]:
     until = min(filter(None, (moment, dag.end_date))).astimezone(UTC)
     midnight = until.replace(hour=0, minute=0, second=0, microsecond=0)
     days = (midnight - timedelta(days=back) for back in reversed(range(DAYS + 1)))
-    return tuple(each.date().isoformat() for each in days if _is_due(dag, each, moment))
+    due = (each.date().isoformat() for each in days if _is_due(dag, each, moment))
+    return tuple(due)[-DAYS:]
 
 
 def _is_due(dag: SerializedDAG, day: datetime, moment: datetime) -> bool:
@@ -49,7 +50,7 @@ def _is_due(dag: SerializedDAG, day: datetime, moment: datetime) -> bool:
     wanted = day.date().isoformat()
     for each in islice(_infos(dag, day), 3):
         if _day_of(each) >= wanted:
-            return _day_of(each) == wanted and each.run_after <= moment
+            return _day_of(each) == wanted and each.run_after < moment
     return False
 
 

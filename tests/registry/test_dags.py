@@ -91,8 +91,9 @@ def test_a_run_every_minute_is_counted_as_quickly(tmp_path: Path) -> None:
         "dag = DAG('often', schedule='* * * * *', start_date=datetime(2020, 1, 1, tzinfo=UTC))\n"
     )
     (often,) = parse_folders({"dags": str(tmp_path)}, "2026-11-20T00:00:00+00:00").dags
-    assert often.next_runs[0] == "2026-11-20T00:01+00:00"
-    assert len(often.due_days) == 31
+    assert often.next_runs[0] == "2026-11-20T00:00+00:00"
+    assert often.due_days[-1] == "2026-11-19"
+    assert len(often.due_days) == 30
 
 
 def test_groups_labels_and_roles_are_kept(parsed: DagResult) -> None:

@@ -34,6 +34,14 @@
     }
     frame.before(bar);
     frame.classList.add("airflow-zoomable");
+    if (svg.querySelector(".frame")) {  // groups begin in the middle of a side
+      zoom(Math.max(whole(), 0.5));
+      const down = height > width;
+      frame.scrollTo(
+        down ? (frame.scrollWidth - frame.clientWidth) / 2 : 0,
+        down ? 0 : (frame.scrollHeight - frame.clientHeight) / 2,
+      );
+    }
     frame.addEventListener("wheel", (event) => {
       if (!event.ctrlKey && !event.metaKey) return;
       event.preventDefault();
