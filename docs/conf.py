@@ -58,6 +58,7 @@ airflow_catalog = {
         "url-fields": "site_tables:url_fields",
         "url-examples": "site_tables:url_examples",
     },
+    "entities": "platform_ops.published:published",
     "dags": ["examples"],
     "examples": {"examples": "site_examples:run"},
 }
