@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import dedent
@@ -55,6 +56,14 @@ def test_the_operator_of_the_how_to_archives(tmp_path: Path, platform_archive: S
     assert ran.state == "success", ran.error
     assert archive.open(ran.xcom).read() == b"firstsecond"
     assert len(block.strip().splitlines()) <= 30
+
+
+def test_the_settings_of_the_how_to_on_packs_are_right() -> None:
+    text = (ROOT / "docs/how-to/pack-and-compress.md").read_text("utf-8")
+    shown = re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    site = Settings.model_validate(tomllib.loads("".join(shown)))
+    assert site.entity(Entity("mail", "inbox")).pack
+    assert site.entity(Entity("weather", "forecast")).codec == "zstd"
 
 
 @pytest.mark.parametrize("pack", [False, True])

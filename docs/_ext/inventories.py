@@ -64,9 +64,10 @@ def _requests() -> Iterator[Entry]:
 
 
 def _arrow() -> Iterator[Entry]:
-    value = importlib.import_module("pyarrow").Table
-    for path in {"pyarrow.Table", f"{value.__module__}.Table"}:
-        yield path, "class", "python/generated/pyarrow.Table.html#pyarrow.Table"
+    for name in ("Table", "RecordBatch", "Schema"):
+        value = getattr(importlib.import_module("pyarrow"), name)
+        for path in {f"pyarrow.{name}", f"{value.__module__}.{name}"}:
+            yield path, "class", f"python/generated/pyarrow.{name}.html#pyarrow.{name}"
 
 
 def _write(project: str, version: str, entries: Iterator[Entry]) -> None:
