@@ -20,15 +20,21 @@ __all__ = [
     "DURATION",
     "EMPTY",
     "ENTITIES",
+    "EXPIRED",
     "FAILURES",
     "METRICS",
     "PARTS",
+    "REMOVED_BYTES",
     "REPLAYS",
     "RETRIES",
     "ROWS",
     "SOURCE_LATENCY",
+    "SWEEP_BACKLOG",
+    "SWEPT",
     "UNCHANGED",
     "UNDECLARED",
+    "VERIFIED_BYTES",
+    "VERIFY_FAULTS",
     "Metric",
     "emit",
 ]
@@ -41,14 +47,14 @@ class Metric:
     """One metric.
 
     :param name: As it reaches the backend, after Airflow's own prefix.
-    :param kind: ``counter`` adds up; ``timer`` is a duration per event.
+    :param kind: ``counter`` adds up; ``gauge`` is as it stands; ``timer`` is a duration per event.
     :param unit: What one unit of the value is.
     :param help: What it counts, and when it is emitted.
     :param tags: Names of the tags it carries.
     """
 
     name: str
-    kind: Literal["counter", "timer"]
+    kind: Literal["counter", "gauge", "timer"]
     unit: str
     help: str
     tags: tuple[str, ...] = ("source", "entity")
@@ -110,6 +116,40 @@ FAILURES: Final = Metric(
     "Captures that ended in an error, by its class in ``platform_ops.errors``.",
     ("source", "entity", "error"),
 )
+VERIFIED_BYTES: Final = Metric(
+    "platform_ops.verified_bytes",
+    "counter",
+    "bytes",
+    "Payload bytes that ``ArchiveVerifyOperator`` read and hashed.",
+)
+VERIFY_FAULTS: Final = Metric(
+    "platform_ops.verify_faults",
+    "counter",
+    "faults",
+    "What ``ArchiveVerifyOperator`` found wrong, by its kind; zero is never sent.",
+    ("source", "entity", "kind"),
+)
+SWEPT: Final = Metric(
+    "platform_ops.swept", "counter", "objects", "Objects that ``ArchiveSweepOperator`` removed."
+)
+SWEEP_BACKLOG: Final = Metric(
+    "platform_ops.sweep_backlog",
+    "gauge",
+    "objects",
+    "Objects that a sweep found unneeded and left, since a hold covers them or it only looked.",
+)
+EXPIRED: Final = Metric(
+    "platform_ops.expired",
+    "counter",
+    "revisions",
+    "Revisions that ``ArchiveExpireOperator`` put a tombstone on.",
+)
+REMOVED_BYTES: Final = Metric(
+    "platform_ops.removed_bytes",
+    "counter",
+    "bytes",
+    "Payload bytes of expired and erased revisions that were deleted.",
+)
 
 METRICS: Final = (
     ENTITIES,
@@ -126,6 +166,12 @@ METRICS: Final = (
     REPLAYS,
     UNDECLARED,
     FAILURES,
+    VERIFIED_BYTES,
+    VERIFY_FAULTS,
+    SWEPT,
+    SWEEP_BACKLOG,
+    EXPIRED,
+    REMOVED_BYTES,
 )
 """All of them, in the order of the site's page."""
 
@@ -149,6 +195,8 @@ def emit(metric: Metric, value: float, entity: Entity, **tags: str) -> None:
         }
         if metric.kind == "counter":
             stats.incr(metric.name, int(value), tags=named)
+        elif metric.kind == "gauge":
+            stats.gauge(metric.name, value, tags=named)
         else:
             stats.timing(metric.name, float(value), tags=named)
     except Exception:  # A broken backend must not cost anybody their data.

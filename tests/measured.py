@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +16,17 @@ from platform_ops import archive
 from platform_ops.entity import Entity, Origin, Part
 from platform_ops.errors import SourceRejected
 from platform_ops.ingest import ArchivingOperator, site_settings, slot_of
+from platform_ops.maintenance import (
+    ArchiveExpireOperator,
+    ArchiveSweepOperator,
+    ArchiveVerifyOperator,
+)
 from platform_ops.sources.http import ArchivingHttpOperator
 from platform_ops.testing.runner import run_task
+from tests.archive.places import Disk
+from tests.archive.samples import aged, commit, slot
 from tests.archive.samples import run as another_run
+from tests.archive.strays import FOLDER, LONG_AGO, orphan
 from tests.fakes.wire import reset, say, wire
 
 REPLAY = {"platform_ops": {"replay": True}}
@@ -75,6 +84,29 @@ def main() -> None:
                 task_id="http", entity="weather.forecast", endpoint="/f", http_conn_id="source"
             )
         run_task(fetch, at=day)
+        keep(day, patch)
+
+
+def keep(day: str, patch: pytest.MonkeyPatch) -> None:
+    """A fault, something to sweep, and payloads whose time is over."""
+    place = Disk(Path(site_settings().archive.root.removeprefix("file://")))
+    config = place.folder / "platform.toml"
+    config.write_text("[sources.weather.entities.forecast]\nretention_days = 30\n")
+    patch.setenv("PLATFORM_OPS_CONFIG", str(config))
+    with aged(days=40):
+        done = commit(site_settings(), at=slot(7))
+    orphan(place, f"{FOLDER}/000009-0123456789ab/a", LONG_AGO)
+    place.write(done.manifest.payloads[0].key, b"Sunny")
+    work: list[tuple[Any, dict[str, Any]]] = [  # Any: of three classes, and their own arguments
+        (ArchiveVerifyOperator, {}),
+        (ArchiveSweepOperator, {}),
+        (ArchiveSweepOperator, {"delete": True}),
+        (ArchiveExpireOperator, {"delete": True, "pause_days": 0}),
+    ]
+    for operator, options in work:
+        with DAG("measured"):
+            task = operator(task_id="keep", prefix="v1/weather/forecast", **options)
+        run_task(task, at=day)
 
 
 if __name__ == "__main__":

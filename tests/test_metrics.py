@@ -65,7 +65,9 @@ def test_each_metric_arrives_with_its_kind_and_tags(
 ) -> None:
     found = [each for each in emitted if each.name == metric.name]
     assert found
-    assert {each.kind for each in found} == {{"counter": "c", "timer": "ms"}[metric.kind]}
+    assert {each.kind for each in found} == {
+        {"counter": "c", "gauge": "g", "timer": "ms"}[metric.kind]
+    }
     assert {tuple(each.tags) for each in found} == {metric.tags}
 
 
@@ -85,6 +87,16 @@ def test_counters_count_what_was_committed(emitted: list[Emitted]) -> None:
     assert values(emitted, metrics.EMPTY, "nothing") == [1]
     assert values(emitted, metrics.CONFLICTS, "contested") == [1]
     assert values(emitted, metrics.RETRIES, "forecast") == [1]
+
+
+def test_keeping_counts_what_was_found_and_done(emitted: list[Emitted]) -> None:
+    faults = [each.tags for each in emitted if each.name == metrics.VERIFY_FAULTS.name]
+    assert faults == [{"source": "weather", "entity": "forecast", "kind": "digest"}]
+    assert values(emitted, metrics.VERIFIED_BYTES, "forecast") == [10]
+    assert values(emitted, metrics.SWEPT, "forecast") == [0, 1]
+    assert values(emitted, metrics.SWEEP_BACKLOG, "forecast") == [1, 0]
+    assert values(emitted, metrics.EXPIRED, "forecast") == [1]
+    assert values(emitted, metrics.REMOVED_BYTES, "forecast") == [5]
 
 
 def test_an_adoption_took_no_time_at_the_source(emitted: list[Emitted]) -> None:

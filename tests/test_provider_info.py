@@ -29,16 +29,17 @@ def schema(name: str) -> Any:  # Any: JSON
 
 
 def classes_of_sources() -> Iterator[type]:
-    """Every public operator and hook that a module of ``platform_ops.sources`` defines."""
+    """Every public operator and hook of the sources, and those that keep the archive."""
     from airflow.sdk import BaseHook, BaseOperator
 
     import platform_ops.sources
 
-    for module in pkgutil.iter_modules(platform_ops.sources.__path__, "platform_ops.sources."):
-        loaded = importlib.import_module(module.name)
+    sources = pkgutil.iter_modules(platform_ops.sources.__path__, "platform_ops.sources.")
+    for module in ("platform_ops.maintenance", *(each.name for each in sources)):
+        loaded = importlib.import_module(module)
         for name, each in inspect.getmembers(loaded, inspect.isclass):
             if (
-                each.__module__ == module.name
+                each.__module__ == module
                 and not name.startswith("_")
                 and issubclass(each, (BaseHook, BaseOperator))
             ):
@@ -65,7 +66,7 @@ def test_the_form_of_each_connection_holds_airflow_s_schema(connection: dict[str
         jsonschema.validate(None, field["schema"])
 
 
-def test_every_operator_and_hook_of_the_sources_is_listed() -> None:
+def test_every_operator_and_hook_is_listed() -> None:
     from airflow.sdk import BaseHook
 
     found = {"hooks": set[str](), "operators": set[str]()}

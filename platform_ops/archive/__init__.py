@@ -86,6 +86,7 @@ __all__ = [
     "revisions",
     "root",
     "session",
+    "shards",
     "status",
     "sweep",
     "url",
@@ -534,6 +535,18 @@ def export(
     return _bag.export(
         store, found, Path(target), " ".join([str(entity or "all entities"), *bounds])
     )
+
+
+def shards(depth: int = 2, settings: Settings | None = None) -> list[str]:
+    """Prefixes that divide the archive, for ``verify``, ``sweep`` and ``expire`` on many workers.
+
+    The last one, ``.``, stands for what lies beside all slots: templates, holds, temporary files.
+
+    :param depth: Levels below the template's literal ones: 1 is a source, and 2 an entity, by default.
+    """
+    site = _site(settings)
+    store = root(site)
+    return _browse.shards(store, _read.templates(store, _template(site)), depth)
 
 
 def _site(settings: Settings | None) -> Settings:

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Final, TextIO
 
@@ -59,12 +60,16 @@ def export(store: Store, manifests: Iterable[Manifest], target: Path, descriptio
     """
     if target.exists():
         raise ConfigError(f"{target}: is there already; name a folder that does not exist")
+    each = iter(manifests)
+    first = next(each, None)
+    if first is None:
+        raise NotArchived(f"{store.url}: nothing of that selection is archived")
     # Beside it, so that a rename brings it out; a name of its own, so that rivals do not meet.
     unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
     unfinished.mkdir(parents=True)
     packing = _Packing(store, unfinished)
     try:
-        packing.fill(manifests)
+        packing.fill(chain([first], each))
         packing.close(description)
         unfinished.rename(target)
     except BaseException:
@@ -89,8 +94,6 @@ class _Packing:
         with (self.folder / _MANIFEST).open("w", encoding="utf-8") as listing:
             for manifest in manifests:
                 self._add(manifest, listing)
-        if not self.manifests:
-            raise NotArchived(f"{self.store.url}: nothing of that selection is archived")
         (self.folder / "data").mkdir(exist_ok=True)
         for entry in self.store.entries("templates"):
             self._tag(entry.key, self.store.read(entry.key))

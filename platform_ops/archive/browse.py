@@ -10,12 +10,13 @@ from itertools import groupby
 from typing import Final
 
 from platform_ops.archive import read
+from platform_ops.archive.history import BESIDE
 from platform_ops.archive.store import Store, locate
 from platform_ops.entity import Entity, Slot
 from platform_ops.errors import NotArchived, UrlError
 from platform_ops.url_scheme import Template, manifest_key
 
-__all__ = ["Held", "entities", "manifest_key_at", "newest", "slots"]
+__all__ = ["Held", "entities", "manifest_key_at", "newest", "shards", "slots"]
 
 _REVISION: Final = re.compile(
     r"(?P<tree>data|meta)/(?P<folder>.+?)"
@@ -108,6 +109,21 @@ def entities(store: Store, templates: Sequence[Template]) -> list[Entity]:
                     found.add(slot.entity)
                     break
     return sorted(found)
+
+
+def shards(store: Store, templates: Sequence[Template], depth: int = 2) -> list[str]:
+    """Prefixes that divide the archive: each folder so many levels below a template's literal ones.
+
+    :param depth: 1 is a source, and 2 an entity, by the default template.
+    """
+    found = {
+        path.partition("/")[2]
+        for template in templates
+        for tree in ("meta", "data")
+        for path in _folders(store, f"{tree}/{template.prefix}", depth)
+        if store.level(path).folders
+    }
+    return [*_outermost(found), BESIDE]
 
 
 def manifest_key_at(store: Store, url: str) -> str:

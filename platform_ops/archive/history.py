@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Final
 
 from platform_ops.archive.read import manifest_at, manifest_digest
 from platform_ops.archive.store import Entry, Store, locate
@@ -14,7 +15,10 @@ from platform_ops.entity import Blob, Manifest
 from platform_ops.errors import ArchiveCorrupt
 from platform_ops.url_scheme import manifest_key
 
-__all__ = ["History", "Listed", "blobs", "continues", "history", "listed"]
+__all__ = ["BESIDE", "History", "Listed", "blobs", "continues", "history", "listed"]
+
+BESIDE: Final = "."
+"""The prefix that stands for what lies beside all slots: templates, holds, temporary files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,8 @@ def listed(store: Store, prefix: str) -> Iterator[Listed]:
 
     Nothing is asked of the store for each slot, so that a million of them take a thousand requests.
     """
+    if prefix == BESIDE:
+        return
     trees = ("meta", TREE, "data")
     streams = (store.entries(f"{tree}/{prefix}".rstrip("/")) for tree in trees)
     # A folder sorts by its name with the slash, since that is how keys compare.

@@ -13,7 +13,7 @@ from itertools import chain, groupby
 from secrets import token_hex
 from typing import Final, Literal
 
-from platform_ops.archive.history import history
+from platform_ops.archive.history import BESIDE, history
 from platform_ops.archive.holding import Holds, in_force
 from platform_ops.archive.store import Entry, Store, locate
 from platform_ops.archive.tombstones import PAYLOAD
@@ -110,8 +110,9 @@ def _sweep(
 
 
 def _unneeded(store: Store, prefix: str, before: datetime) -> Iterator[Stray | LeftAlone]:
-    yield from _orphans(store, prefix, before)
-    if not prefix:
+    if prefix != BESIDE:
+        yield from _orphans(store, prefix, before)
+    if prefix in ("", BESIDE):
         for entry in chain.from_iterable(map(store.entries, _TEMPORARY)):
             yield from _stale(store, "temporary", [entry], before)
 

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Final, Literal, TypeVar
 
 from platform_ops.archive import holding, read
-from platform_ops.archive.history import Listed, continues, listed
+from platform_ops.archive.history import BESIDE, Listed, continues, listed
 from platform_ops.archive.store import Store, locate
 from platform_ops.archive.tombstones import Tombstone, tombstone_key
 from platform_ops.entity import Blob, Manifest
@@ -121,7 +121,7 @@ def _verify(store: Store, prefix: str, chosen: Callable[[str], bool]) -> Iterato
             yield _settled(draft, work)
     finally:
         pool.shutdown(cancel_futures=True)
-    if not prefix:
+    if prefix in ("", BESIDE):
         yield from _records(store)
 
 

@@ -1,0 +1,168 @@
+"""The archive kept by tasks: shard by shard, failing with what they find."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+
+from platform_ops import archive
+from platform_ops.maintenance import (
+    ArchiveExpireOperator,
+    ArchiveExportOperator,
+    ArchiveShardsOperator,
+    ArchiveSweepOperator,
+    ArchiveVerifyOperator,
+)
+from platform_ops.settings import Settings, load
+from platform_ops.testing.runner import DagResult, TaskResult
+from tests.archive.places import Disk
+from tests.archive.samples import aged, commit, part, run, slot
+from tests.archive.strays import FOLDER, LONG_AGO, orphan
+from tests.test_examples import dag_of
+
+DAY = "2024-03-05"
+FORECAST = "v1/weather/forecast"
+
+RunDag = Callable[..., DagResult]
+RunTask = Callable[..., TaskResult]
+
+
+@pytest.fixture
+def place(platform_archive: Settings) -> Disk:
+    return Disk(Path(platform_archive.archive.root.removeprefix("file://")))
+
+
+@pytest.fixture
+def site(platform_archive: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Two revisions that are over, one that is not, an orphan and a temporary file."""
+    file = tmp_path / "platform.toml"
+    file.write_text("[sources.weather.entities.forecast]\nretention_days = 30\n")
+    monkeypatch.setenv("PLATFORM_OPS_CONFIG", str(file))
+    found = load().settings
+    with aged(days=40):
+        commit(found, part(b"sunny"))
+        commit(found, part(b"rainy"), by=run("manual-2"))
+    commit(found, part(b"windy"), at=slot(1))
+    return found
+
+
+def ran(run_task: RunTask, operator: type, **arguments: Any) -> TaskResult:
+    with DAG("keeping"):
+        task = operator(task_id="keep", **arguments)
+    return run_task(task, at=DAY)
+
+
+def test_shards_are_the_entities_and_what_lies_beside_them(
+    site: Settings, run_task: RunTask
+) -> None:
+    assert ran(run_task, ArchiveShardsOperator).xcom == [FORECAST, "."]
+    assert ran(run_task, ArchiveShardsOperator, depth=1).xcom == ["v1/weather", "."]
+
+
+def test_verify_counts_what_it_read(site: Settings, run_task: RunTask) -> None:
+    done = ran(run_task, ArchiveVerifyOperator, prefix=FORECAST)
+    assert done.xcom == {"manifests": 3, "size_bytes": 15, "faults": 0}
+    quick = ran(run_task, ArchiveVerifyOperator, prefix=FORECAST, share=0)
+    assert quick.xcom == {"manifests": 3, "size_bytes": 0, "faults": 0}
+
+
+def test_verify_fails_and_names_each_fault(site: Settings, place: Disk, run_task: RunTask) -> None:
+    key = next(key for key in place.objects() if key.startswith(f"data/{FOLDER}/000002-"))
+    place.write(key, b"RAINY")
+    failed = ran(run_task, ArchiveVerifyOperator, prefix=FORECAST)
+    assert failed.state == "failed"
+    assert f"1 findings:\ndigest: {place.root}/{key}: SHA-256 " in str(failed.error)
+
+
+def test_verify_of_what_lies_beside_the_slots_names_a_damaged_template(
+    site: Settings, place: Disk, run_task: RunTask
+) -> None:
+    assert ran(run_task, ArchiveSweepOperator, prefix=".").state == "success"
+    hold = archive.hold("weather", reason="lawsuit 7", by="counsel", settings=site)
+    place.write(f"holds/{hold.id}.json", b"{}")
+    failed = ran(run_task, ArchiveVerifyOperator, prefix=".")
+    assert f"hold: {place.root}/holds/{hold.id}.json: not a hold" in str(failed.error)
+
+
+def test_expire_and_sweep_count_and_do_only_what_they_are_asked(
+    site: Settings, place: Disk, run_task: RunTask
+) -> None:
+    orphan(place, f"{FOLDER}/000009-0123456789ab/a", LONG_AGO)
+    before = place.objects()
+    assert ran(run_task, ArchiveExpireOperator).xcom == {"to_bury": 2, "to_bury_bytes": 10}
+    assert ran(run_task, ArchiveSweepOperator).xcom == {"left": 1, "size_bytes": 6}
+    assert place.objects() == before
+    buried = ran(run_task, ArchiveExpireOperator, delete=True).xcom
+    assert buried == {"bury": 2, "bury_bytes": 10}
+    removed = ran(run_task, ArchiveExpireOperator, delete=True, pause_days=0).xcom
+    assert removed == {"remove": 2, "remove_bytes": 10}
+    assert ran(run_task, ArchiveSweepOperator, delete=True).xcom == {"removed": 1, "size_bytes": 6}
+    left = [place.read(key) for key in place.objects() if key.startswith("data/")]
+    assert left == [b"windy"]
+
+
+@pytest.mark.parametrize("operator", [ArchiveExpireOperator, ArchiveSweepOperator])
+def test_a_slot_that_is_left_alone_fails_the_task(
+    site: Settings, place: Disk, run_task: RunTask, operator: type
+) -> None:
+    orphan(place, f"{FOLDER}/000009-0123456789ab/a", LONG_AGO)
+    place.write(f"meta/{FOLDER}/000001.json", b"{}")
+    failed = ran(run_task, operator, delete=True)
+    assert failed.state == "failed"
+    assert f"left alone: {place.root}/meta/{FOLDER}/000001.json" in str(failed.error)
+
+
+def test_export_writes_a_bag(site: Settings, tmp_path: Path, run_task: RunTask) -> None:
+    done = ran(
+        run_task,
+        ArchiveExportOperator,
+        folder=f"{tmp_path}/bag-{{{{ ds_nodash }}}}",
+        entity="weather.forecast",
+        since="{{ data_interval_start }}",
+    )
+    assert done.xcom == f"{tmp_path}/bag-20240305"
+    assert (tmp_path / "bag-20240305" / "bagit.txt").is_file()
+
+
+def test_the_example_keeps_the_archive_night_by_night(
+    site: Settings, place: Disk, run_dag: RunDag
+) -> None:
+    orphan(place, f"{FOLDER}/000009-0123456789ab/a", LONG_AGO)
+    dag = dag_of("archive_maintenance")
+    first = run_dag(dag, at=DAY)
+    assert first.state == "success"
+    assert [each.map_index for each in first.mapped("verify")] == [0, 1]
+    assert first.mapped("expire")[0].xcom == {"bury": 2, "bury_bytes": 10}
+    assert first.mapped("sweep")[0].xcom == {"removed": 1, "size_bytes": 6}
+    for key in place.objects():
+        if key.startswith("tombstones/"):
+            place.date(key, datetime.now(UTC) - timedelta(days=1, hours=1))
+    second = run_dag(dag, at="2024-03-06")
+    assert second.mapped("expire")[0].xcom == {"remove": 2, "remove_bytes": 10}
+
+
+def test_the_example_removes_nothing_in_a_night_that_finds_a_fault(
+    site: Settings, place: Disk, run_dag: RunDag
+) -> None:
+    place.write(f"meta/{FOLDER}/000001.json", b"{}")
+    before = place.objects()
+    ended = run_dag(dag_of("archive_maintenance"), at=DAY)
+    assert ended.state == "failed"
+    assert {each.task_id for each in ended.tasks} == {"shards", "verify"}
+    assert place.objects() == before
+
+
+def test_the_example_writes_a_year_as_a_bag(
+    site: Settings, tmp_path: Path, run_dag: RunDag
+) -> None:
+    year = timedelta(days=366)
+    ended = run_dag(
+        dag_of("yearly_bag"), at="2024-01-01", interval=year, conf={"folder": str(tmp_path)}
+    )
+    assert ended["bag"].xcom == f"{tmp_path}/2024"
+    assert len([path for path in (tmp_path / "2024" / "data").rglob("*") if path.is_file()]) == 3
