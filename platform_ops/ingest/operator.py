@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +15,13 @@ from platform_ops.entity import Part
 from platform_ops.errors import ConfigError, PlatformError
 from platform_ops.ingest.capture import Capture
 from platform_ops.ingest.context import asset, slot_of
+from platform_ops.ingest.docs_link import DocsLink
 from platform_ops.ingest.replay import changed_request
 from platform_ops.ingest.session import archive_session, require_known
 from platform_ops.settings import Codec, Mode, OnExisting
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperatorLink, Context
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
 __all__ = ["ArchivingOperator"]
@@ -56,6 +57,7 @@ class ArchivingOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("partition_key", "map_key")
+    operator_extra_links: Collection[BaseOperatorLink] = (DocsLink(),)
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+from platform_ops.facade import public_name
 from platform_ops.registry.additions import additions
 from platform_ops.registry.classify import TASKS, dotted, kind_of
 from platform_ops.registry.docstrings import parse
@@ -128,7 +129,7 @@ def _describe(cls: type, kind: str, package: str, outside: list[str], *, base: b
     return ClassEntry(
         kind=kind,
         name=dotted(cls),
-        public=_public_name(cls),
+        public=public_name(cls),
         package=package,
         summary=doc.summary,
         description=doc.body,
@@ -216,24 +217,6 @@ def _conn_type(hook: object) -> str:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-@cache
-def _facades(module: str) -> tuple[ModuleType, ...]:
-    """The packages above a module, outermost first."""
-    steps = module.split(".")
-    names = [".".join(steps[:end]) for end in range(1, len(steps))]
-    return tuple(found for name in names if (found := sys.modules.get(name)) is not None)
-
-
-def _public_name(cls: type) -> str:
-    for facade in _facades(cls.__module__):
-        if (
-            cls.__name__ in (getattr(facade, "__all__", None) or ())
-            and getattr(facade, cls.__name__, None) is cls
-        ):
-            return f"{facade.__name__}.{cls.__name__}"
-    return dotted(cls)
 
 
 def _files(cls: type, entry: ClassEntry) -> Iterator[str]:

@@ -19,6 +19,7 @@ from platform_ops.url_scheme import DEFAULT_TEMPLATE, Template
 __all__ = [
     "ArchiveSettings",
     "Codec",
+    "DocsSettings",
     "EntitySettings",
     "Mode",
     "OnExisting",
@@ -83,6 +84,12 @@ def _default_index() -> str:
 
 def _checked_field(text: str) -> str:
     return FieldPath.compile(text).text
+
+
+def _checked_url(text: str) -> str:
+    if not re.match(r"https?://[^/\s]+", text):
+        raise ValueError(f"{text!r} is no address of a site; write https://docs.example.com/stable")
+    return text.rstrip("/")
 
 
 def _default_root() -> str:
@@ -245,11 +252,26 @@ class SourceSettings(Section):
     )
 
 
+class DocsSettings(Section):
+    """``[docs]``: the site that describes what runs here."""
+
+    base_url: Annotated[str, AfterValidator(_checked_url)] | None = Field(
+        None,
+        description=(
+            "Address of the published site, down to the version: Airflow's page of a task then leads "
+            "to the page of its operator."
+        ),
+    )
+
+
 class Settings(Section):
     """All of ``platform.toml``."""
 
     archive: ArchiveSettings = Field(
         default_factory=ArchiveSettings, description="The archive, and its URL scheme."
+    )
+    docs: DocsSettings = Field(
+        default_factory=DocsSettings, description="The site that describes what runs here."
     )
     sources: dict[Annotated[str, AfterValidator(_checked_source)], SourceSettings] = Field(
         default_factory=dict, description="The systems that entities come from, by name."
