@@ -117,6 +117,28 @@ def test_an_entity_without_a_source_is_refused_where_the_dag_is_parsed() -> None
         given(entity="forecast")
 
 
+class Many(ArchivingOperator):
+    """Archives three small bodies."""
+
+    def fetch(self, context: Any) -> Iterator[Part]:  # noqa: ARG002  # the base class's signature
+        for name in "abc":
+            yield Part(name, [name.encode() * 1000], Origin("test://many"), "text/plain")
+
+
+def test_an_operator_says_how_its_bodies_are_stored(platform_archive: Settings) -> None:
+    with DAG("stored"):
+        packed = Many(task_id="packed", entity="shop.many", codec="gzip", pack=True)
+    ran = run_task(packed, at="2024-03-05")
+    assert ran.state == "success", ran.error
+    (payload,) = archive.manifest(ran.xcom).payloads
+    assert payload.name == "pack-0001.zip"
+    assert payload.stored is not None
+    assert payload.size_bytes == 3000 > 5 * payload.stored.size_bytes
+    assert archive.open(ran.xcom, "b").read() == b"b" * 1000
+    again = run_task(packed, at="2024-03-05", try_number=2)
+    assert again.xcom == ran.xcom
+
+
 @pytest.mark.parametrize(
     ("arguments", "right"),
     [
@@ -124,6 +146,7 @@ def test_an_entity_without_a_source_is_refused_where_the_dag_is_parsed() -> None
             {"mode": "replya"},
             "mode='replya' does not exist; right are: 'auto', 'refetch', 'replay'",
         ),
+        ({"codec": "lzma"}, "codec='lzma' does not exist; right are: 'none', 'gzip', 'zstd'"),
         (
             {"on_existing": "overwrite"},
             "on_existing='overwrite' does not exist; right are: 'revise', 'reuse', 'fail'",

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from platform_ops import archive
 from platform_ops.entity import Entity, Slot
 from platform_ops.settings import Settings
 from platform_ops.url_scheme import DEFAULT_TEMPLATE
@@ -153,6 +154,20 @@ def test_cat_gives_the_bytes(filled: Place, cli: Call) -> None:
     assert cli("archive", "cat", f"{filled.root}/{key}").stdout_bytes == b"sunny"
     mapped = ["weather.forecast", "--time", "2024-03-06", "--map", "EWX/156"]
     assert cli("archive", "cat", *mapped).stdout_bytes == b"windy"
+
+
+def test_cat_gives_one_body_of_a_pack_or_all(place: Place, cli: Call) -> None:
+    site = settings_of(place)
+    with archive.session(slot(), run(), codec="gzip", pack=True, settings=site) as session:
+        for name in ("a.json", "b.json"):
+            session.write(part(name.encode(), name))
+    tuesday = ["weather.forecast", "--time", "2024-03-05"]
+    assert cli("archive", "cat", *tuesday, "--payload", "b.json").stdout_bytes == b"b.json"
+    assert cli("archive", "cat", *tuesday).stdout_bytes == b"a.jsonb.json"
+    (url,) = session.commit.reference.payload_urls if session.commit else ()
+    assert cli("archive", "cat", url).stdout_bytes == b"a.jsonb.json"
+    assert cli("archive", "verify").exit_code == 0
+    assert "pack-0001.zip" in cli("archive", "tree").stdout
 
 
 def test_cat_of_altered_bytes_fails(filled: Place, cli: Call) -> None:
