@@ -31,7 +31,6 @@ def get_provider_info() -> dict[str, Any]:  # Any: a document of Airflow's schem
         "hooks": [{"integration-name": _HTTP, "python-modules": _HTTP_MODULES}],
         "connection-types": [_archiving_http()],
         "extra-links": ["platform_ops.ingest.docs_link.DocsLink"],
-        "extra-links": ["platform_ops.ingest.docs_link.DocsLink"],
         "config": {"platform_ops": _config()},
     }
 
