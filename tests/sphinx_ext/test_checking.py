@@ -161,9 +161,8 @@ def test_faults_of_docstrings_are_findings(torn: set[tuple[str, str, str]]) -> N
 
 
 def test_a_page_that_nobody_reaches_is_named(torn: set[tuple[str, str, str]]) -> None:
-    assert {each for each in torn if each[0] == "PAGE103"} == {
-        ("PAGE103", "page lost", "nothing leads here")
-    }
+    written = {each for each in torn if each[0] == "PAGE103" and "/" not in each[1]}
+    assert written == {("PAGE103", "page lost", "nothing leads here")}
 
 
 def test_the_builder_writes_every_format(library: Root, order: dict[str, Any]) -> None:
