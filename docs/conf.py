@@ -8,6 +8,7 @@ import sys
 import warnings
 from importlib.metadata import version as installed
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sphinx.deprecation import RemovedInSphinx10Warning
 
@@ -63,6 +64,8 @@ airflow_catalog = {
     "examples": {"examples": "site_examples:run"},
 }
 airflow_faults = "warn"  # every docstring shown here is ours to mend
+# The catalogue of the version before, where a publisher has fetched it.
+airflow_previous = [name for name in ["_build/previous.json"] if (HERE / name).is_file()]
 # Where a fork publishes its code, for instance https://example.com/repo/blob/main/{path}#L{line}
 airflow_source_url = os.environ.get("DOCS_SOURCE_URL", "")
 
@@ -94,7 +97,10 @@ html_title = f"platform_ops {version}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
+html_favicon = "_static/favicon.svg"
+# Where the newest release is read, for instance https://docs.example.com/platform_ops/stable/
 html_baseurl = os.environ.get("DOCS_BASE_URL", "")
+notfound_urls_prefix = urlsplit(html_baseurl).path or "/"
 html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#0b5d66", "color-brand-content": "#0b5d66"},
     "dark_css_variables": {"color-brand-primary": "#5cc8d2", "color-brand-content": "#5cc8d2"},

@@ -24,12 +24,14 @@ from platform_ops.registry import CatalogConfig
 from platform_ops.registry.build import build
 from platform_ops.registry.model import Catalog
 from platform_ops.sphinx_ext import (
+    access,
     changes,
     checking,
     drawing,
     elements,
     faults,
     machines,
+    missing,
     navigation,
     search,
     speed,
@@ -160,9 +162,8 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     speed.connect(app)
     checking.connect(app)
     app.add_domain(AirflowDomain)
-    changes.connect(app)
-    machines.connect(app)
-    search.connect(app)
+    for part in (access, changes, machines, missing, search):
+        part.connect(app)
     for kind in CLASS_KINDS:
         app.add_directive_to_domain("airflow", kind, ClassDirective)
         app.add_directive_to_domain("airflow", f"{kind}-index", IndexDirective)

@@ -190,7 +190,8 @@ def _groups(
         if isinstance(node, nodes.title):
             text = escape(node.astext())
             caption = (
-                f'<p class="caption" role="heading"><span class="caption-text">{text}</span></p>\n'
+                '<p class="caption" role="heading" aria-level="2">'
+                f'<span class="caption-text">{text}</span></p>\n'
             )
         elif isinstance(node, nodes.bullet_list):
             yield Group(caption, _entries(node, None, builder, known))

@@ -49,9 +49,9 @@ INDEX: Final = "pagefind"
 _STAMP: Final = "pagefind.stamp"
 _BODY: Final = "data-pagefind-body"
 _VOCABULARY: Final = 20_000
-_WORD: Final = re.compile(r"[^\W\d_]{4,24}")
+_WORD: Final = re.compile(r"[^\W\d_]{4,40}")
 # Said once for all pages by a base's own page; and what a reader cannot see anyway.
-_LEFT_OUT: Final = ".headerlink, .airflow-folded, svg"
+_LEFT_OUT: Final = ".headerlink, .airflow-badges, .airflow-folded, svg"
 # Of Pagefind's bundle, what no page of ours loads: its own dialogs.
 _UNUSED: Final = ("*-ui.css", "*-ui.js", "pagefind-highlight.js")
 

@@ -80,6 +80,7 @@ def test_the_catalogue_is_published_with_its_schema(site: Root) -> None:
     document = json.loads(read(site, "catalog.json"))
 
     jsonschema.validate(document, json.loads(read(site, "catalog.schema.json")))
+    assert 'href="../catalog.json"' in read(site, "reference/index.html")
     names = {each.name for each in Catalog.from_json(json.dumps(document)).classes}
     assert "shelf.operators.LendOperator" in names
 

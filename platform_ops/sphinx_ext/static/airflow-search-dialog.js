@@ -50,8 +50,9 @@ class Search {
   }
 
   async load() {
-    const found = await Promise.all([import(new URL("pagefind/pagefind.js", this.root)), loadNames(this.root)]);
-    [this.pagefind, this.names] = found;
+    const words = fetch(new URL("pagefind/words.json", this.root)).then((reply) => reply.json());
+    const engine = import(new URL("pagefind/pagefind.js", this.root));
+    [this.pagefind, this.names, this.words] = await Promise.all([engine, loadNames(this.root), words]);
     await this.pagefind.options({ baseUrl: this.root.pathname, excerptLength: 22 });
     await this.pagefind.init();
     this.offerFilters(await this.pagefind.filters());
@@ -93,18 +94,24 @@ class Search {
     const seen = new Set(names.map(({ url }) => url.pathname));
     const rows = [...names.map(nameRow), ...pages.filter(({ url }) => !seen.has(url)).map(pageRow)];
     const count = `${found.length} ${found.length === 1 ? "page" : "pages"}`;
-    const said = meant ? `Nothing for “${text}”; ${count} for “${meant}”` : count;
+    const said = meant ? `No page has “${text}”; ${count} for “${meant}”` : count;
     this.show(rows, rows.length ? said : `Nothing for “${text}”`);
   }
 
-  /** What Pagefind finds; where it finds nothing, what it finds for the nearest words that the site has. */
+  /** What Pagefind finds; words that no page has are taken for the nearest ones that the site has. */
   async find(text, filters) {
-    const { results } = await this.pagefind.search(text || null, { filters });
-    if (results.length || !text) return { found: results };
-    this.words ??= await (await fetch(new URL("pagefind/words.json", this.root))).json();
-    const meant = text.toLowerCase().split(/\s+/).map((word) => closestWord(this.words, word) ?? word).join(" ");
-    if (meant === text.toLowerCase()) return { found: [] };
-    return { found: (await this.pagefind.search(meant, { filters })).results, meant };
+    const asked = text.toLowerCase();
+    const meant = asked.split(/\s+/).map((word) => (this.knows(word) ? word : closestWord(this.words, word) ?? word)).join(" ");
+    if (meant !== asked) {
+      const { results } = await this.pagefind.search(meant, { filters });
+      if (results.length) return { found: results, meant };
+    }
+    return { found: (await this.pagefind.search(text || null, { filters })).results };
+  }
+
+  /** Whether a word is one of the site's, or the beginning of one; names with dots and digits pass. */
+  knows(word) {
+    return !/^\p{L}{4,}$/u.test(word) || this.words.some((each) => each.startsWith(word));
   }
 
   show(rows, said) {

@@ -37,6 +37,9 @@ if (location.protocol !== "file:") {
     });
   }
 
+  // The page of Sphinx's search is empty until it is asked for something.
+  if (/\/search(\.html|\/)?$/.test(location.pathname) && !new URLSearchParams(location.search).get("q")) open();
+
   const header = document.querySelector(".mobile-header .header-right");
   if (header) {
     const button = document.createElement("button");

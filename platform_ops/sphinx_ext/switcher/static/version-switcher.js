@@ -7,6 +7,7 @@ const versionRoot = new URL(document.documentElement.dataset.content_root ?? "./
 
 /** The published versions; none for a site that is looked at where it was built. */
 async function publishedVersions() {
+  if (location.protocol === "file:") return [];
   try {
     const reply = await fetch(new URL("../versions.json", versionRoot), { cache: "no-cache" });
     return reply.ok ? await reply.json() : [];
