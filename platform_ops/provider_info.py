@@ -16,6 +16,8 @@ __all__ = ["get_provider_info"]
 
 _HTTP: Final = "Archiving over HTTP"
 _HTTP_MODULES: Final = ["platform_ops.sources.http"]
+_KEEPING: Final = "Keeping the archive"
+_KEEPING_MODULES: Final = ["platform_ops.maintenance"]
 
 
 def get_provider_info() -> dict[str, Any]:  # Any: a document of Airflow's schema
@@ -26,8 +28,14 @@ def get_provider_info() -> dict[str, Any]:  # Any: a document of Airflow's schem
         "description": (
             "Archives what DAGs take in: verbatim, exactly once, under a URL known in advance."
         ),
-        "integrations": [{"integration-name": _HTTP, "tags": ["protocol"]}],
-        "operators": [{"integration-name": _HTTP, "python-modules": _HTTP_MODULES}],
+        "integrations": [
+            {"integration-name": _HTTP, "tags": ["protocol"]},
+            {"integration-name": _KEEPING, "tags": ["software"]},
+        ],
+        "operators": [
+            {"integration-name": _KEEPING, "python-modules": _KEEPING_MODULES},
+            {"integration-name": _HTTP, "python-modules": _HTTP_MODULES},
+        ],
         "hooks": [{"integration-name": _HTTP, "python-modules": _HTTP_MODULES}],
         "connection-types": [_archiving_http()],
         "extra-links": ["platform_ops.ingest.docs_link.DocsLink"],
