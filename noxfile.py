@@ -194,10 +194,7 @@ def docs_live(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Run the tests against real servers: Airflow itself, Azurite, and the site in Chromium."""
     session.install("--editable", ".[all]", "--group", "demo", "--group", "integration", *LOCKED)
-    chromium = _system_program(
-        session, ("chromium", "chromium-browser", "google-chrome"), package="chromium"
-    )
-    session.env["CHROMIUM"] = chromium
+    session.env["CHROMIUM"] = _chromium(session)
     session.env["AZURITE"] = _azurite(session)
     _run_with_grace(session, "pytest", "tests/integration", *session.posargs)
 
@@ -227,8 +224,9 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def bench(session: nox.Session) -> None:
-    """Measure throughput and memory, beside what others reach in the same run."""
+    """Measure speed and memory beside others; `-- --write docs/reference/_benchmarks` keeps tables."""
     session.install("--editable", ".[all]", "--group", "bench", *LOCKED)
+    session.env["CHROMIUM"] = _chromium(session)
     session.run("python", "-m", "tests.benchmarks", *session.posargs)
 
 
@@ -337,6 +335,12 @@ def _system_program(session: nox.Session, names: tuple[str, ...], package: str) 
             f"none of {', '.join(names)} is installed; on Debian: apt-get install {package}"
         )
     return found
+
+
+def _chromium(session: nox.Session) -> str:
+    """Find or install a browser, which draws the site."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return _system_program(session, names, package="chromium")
 
 
 def _azurite(session: nox.Session) -> str:

@@ -38,7 +38,7 @@ extensions = [
     "sphinx_reredirects",
     "sphinxext.opengraph",
 ]
-exclude_patterns = ["_build", "_ext", "examples"]
+exclude_patterns = ["_build", "_ext", "examples", "reference/_benchmarks"]
 
 # What the catalogue holds. Every path is an object of this project; the extension knows none of them.
 airflow_catalog = {

@@ -101,8 +101,9 @@ def _load_catalog(app: Sphinx) -> None:
     app.project = CatalogProject(app.project, folder, pages, Path(app.outdir))
     app.env.project = app.project
     app.config.html_static_path.append(str(_STATIC))
-    # Where written pages use autodoc, Airflow writes a configuration when it finds none.
+    # Where written pages use autodoc, Airflow writes a configuration when it finds none, and says so.
     os.environ.setdefault("AIRFLOW_HOME", str(Path(app.doctreedir, "airflow-home").resolve()))
+    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "ERROR")
 
 
 def _catalog_config(app: Sphinx) -> CatalogConfig:

@@ -1,18 +1,34 @@
-"""``nox -s bench``: every benchmark, side by side in one run; ratios are what counts."""
+"""``nox -s bench``: every benchmark, side by side in one run; ratios are what counts.
+
+``nox -s bench -- --write docs/reference/_benchmarks`` also writes the tables that the site shows.
+"""
 
 from __future__ import annotations
 
+import argparse
 import platform
 import sys
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import archive_write, find, http_ingest, packs, verify
+from tests.benchmarks import (
+    archive_write,
+    find,
+    http_ingest,
+    packs,
+    page,
+    site_build,
+    verify,
+)
 
 
 def main() -> int:
     """Print the figures; fail where a promise of the documentation does not hold."""
+    options = argparse.ArgumentParser(prog="tests.benchmarks")
+    options.add_argument("--write", type=Path, metavar="FOLDER", help="where the site's tables are")
+    folder = options.parse_args().write
     console = Console()
     console.print(f"Python {platform.python_version()} on {platform.machine()}, 1 GiB over HTTP")
     figures = http_ingest.main()
@@ -32,6 +48,7 @@ def main() -> int:
     broken += _packed(console)
     broken += _verified(console)
     broken += _found(console)
+    broken += _built(console, folder)
     for line in broken:
         console.print(line, style="red")
     return bool(broken)
@@ -56,6 +73,19 @@ def _packed(console: Console) -> list[str]:
         table.add_row(name, f"{row.per_s:.0f}", stored, f"{row.peak_mib:.0f}", read)
     console.print(table)
     return packs.broken(rows)
+
+
+def _built(console: Console, folder: Path | None) -> list[str]:
+    builds = site_build.main()
+    rows = site_build.rows(builds)
+    table = Table(*site_build.HEADER, title="the site of a provider")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    if folder:
+        target = folder / "site.md"
+        page.write(target, site_build.HEADER, rows, packages=site_build.PACKAGES)
+    return site_build.broken(builds)
 
 
 def _verified(console: Console) -> list[str]:
