@@ -76,12 +76,12 @@ class Lineage:
     def around(self, node: Node, steps: int = 2) -> tuple[Flow, ...]:
         """What leads to a node and what it leads to, so many steps either way."""
         found: dict[Flow, None] = {}
-        for edges, end in ((self._into, 0), (self._out_of, 1)):
+        for edges in (self._into, self._out_of):
             border = {node}
             for _ in range(steps):
                 hit = [flow for each in sorted(border) for flow in edges[each]]
                 found.update(dict.fromkeys(hit))
-                border = {flow[end] for flow in hit if isinstance(flow[end], Node)}
+                border = {flow.source if edges is self._into else flow.target for flow in hit}
         return tuple(sorted(found))
 
     @cached_property
