@@ -27,7 +27,8 @@ def write(
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     day = datetime.now(UTC).date().isoformat()
     load = os.getloadavg()[0]  # what else the machine had to do, and the benchmark itself
-    taken = f"Taken on {day} on {_machine()}, load {load:.1f}; Python {platform.python_version()}, {versions}."
+    python = platform.python_version()
+    taken = f"Taken on {day} on {_machine()}, load {load:.1f}; Python {python}, {versions}."
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join([*lines, "", taken, ""]), encoding="utf-8")
 
