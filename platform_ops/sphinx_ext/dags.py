@@ -108,7 +108,7 @@ class DagDirective(CatalogDirective):
     def _data(self, dag: Dag) -> Iterator[nodes.Node]:
         rows = [self._asset("reads", each) for each in dag.reads]
         rows += [self._asset("writes", each) for each in dag.writes]
-        yield table(("", "What", "Where"), rows, classes=["airflow-data"])
+        yield table(("This DAG", "What", "Where"), rows, classes=["airflow-data"])
         drawn = neighbourhood(self.site, Node("dag", dag.dag_id))
         if drawn is not None:
             yield drawn
