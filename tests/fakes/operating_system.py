@@ -20,6 +20,7 @@ CALLS: Final = (
     "fdatasync",
     "close",
     "link",
+    "rename",
     "mkdir",
     "unlink",
     "rmdir",
