@@ -14,6 +14,7 @@ import pytest
 
 from platform_ops import archive
 from platform_ops.archive import keep
+from platform_ops.entity import Payload
 from platform_ops.errors import ConfigError
 from platform_ops.settings import Settings
 from tests.archive.places import Disk, Gcs, Place, settings_of, store_of
@@ -70,8 +71,9 @@ def test_a_writer_at_its_next_page_keeps_its_first_ones(place: Place, site: Sett
     """Pages of one revision: as long as one is young, all of them are somebody's."""
     commit(site)
     with archive.session(slot(), run("slow"), settings=site) as session:
-        first = session.write(part(b"page one", "1")).key
-        place.date(first, datetime.now(UTC) - LONG_AGO)
+        first = session.write(part(b"page one", "1"))
+        assert isinstance(first, Payload)
+        place.date(first.key, datetime.now(UTC) - LONG_AGO)
         session.write(part(b"page two", "2"))
         assert swept(site) == ([], [])
     assert session.commit is not None
