@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from platform_ops.errors import ConfigError
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SERVICES", "Service", "client", "encrypted", "service_of"]
 
+_THIS_MACHINE: Final = ("127.0.0.1", "::1", "localhost")
 _ATTEMPTS: Final = "PLATFORM_OPS_STORE_ATTEMPTS"
 
 
@@ -37,6 +39,7 @@ class Service:
     :param attempts_variables: Where it may say how often a request is made in all.
     :param required: An option that has no default, and the variables that may give it.
     :param elsewhere: Further options where the address is not the vendor's own.
+    :param unsigned: The option that leaves bodies out of the signature, and the variable that rules it.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Service:
     attempts_variables: tuple[str, ...] = (_ATTEMPTS,)
     required: tuple[str, ...] = ()
     elsewhere: Mapping[str, Any] | None = None  # Any: options are strings and flags
+    unsigned: tuple[str, str] | None = None
 
 
 _S3: Final = Service(
@@ -57,6 +61,7 @@ _S3: Final = Service(
     endpoint_variables=("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
     attempts_variables=(_ATTEMPTS, "AWS_MAX_ATTEMPTS"),  # the latter as in Amazon's own clients
     elsewhere={"virtual_hosted_style_request": False},
+    unsigned=("unsigned_payload", "AWS_UNSIGNED_PAYLOAD"),
 )
 _GCS: Final = Service(
     name="Google Cloud Storage",
@@ -105,6 +110,8 @@ def client(root: str, options: Mapping[str, str]) -> Client:
     settings: dict[str, Any] = {**options}  # Any: options are strings and flags
     if endpoint:
         settings |= {service.endpoint: endpoint, **(service.elsewhere or {})}
+    if service.unsigned and _unaltered(endpoint) and not os.environ.get(service.unsigned[1]):
+        settings |= {service.unsigned[0]: True}
     make: Callable[..., Client] = getattr(obstore.store, service.client)
     try:
         return make(
@@ -124,6 +131,14 @@ def client(root: str, options: Mapping[str, str]) -> Client:
             f"{root}: the client of {service.name} cannot be made ({type(err).__name__}); check the "
             f"credentials of archive.connection (options from it: {given}) and in the environment"
         ) from None
+
+
+def _unaltered(endpoint: str) -> bool:
+    """Whether nobody can alter a body on its way: over TLS, or to this very machine.
+
+    A signature over the body would be a second digest of every byte, and prove what TLS proves.
+    """
+    return not endpoint.startswith("http://") or urlsplit(endpoint).hostname in _THIS_MACHINE
 
 
 def encrypted(encryption: str | None, kms_key: str | None) -> Mapping[str, str]:
