@@ -27,7 +27,7 @@ __all__ = [
 
 
 class Asked(TypedDict, total=False):
-    """What :func:`find` may be asked beside entity and time."""
+    """What :func:`~platform_ops.archive.find` may be asked beside entity and time."""
 
     run: str
     dag: str
