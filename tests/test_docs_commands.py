@@ -102,6 +102,9 @@ def test_the_pages_show_commands() -> None:
 
 @pytest.mark.parametrize("command", ON_THE_ARCHIVE)
 def test_a_command_on_the_archive_runs(command: str) -> None:
+    if " release " in command:  # the hold of the page is another's
+        hold = archive.hold("weather", reason="lawsuit 7", by="counsel")
+        command = re.sub(r"release \S+", f"release {hold.id}", command)
     ran = CliRunner().invoke(main, shlex.split(command)[1:])
     assert ran.exit_code < CANNOT_RUN, ran.output
     assert ran.exception is None or isinstance(ran.exception, SystemExit), ran.output

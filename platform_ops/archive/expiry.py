@@ -86,7 +86,7 @@ class _Expiry:
             agreed = self.settings.declared(manifest.slot.entity) or EntitySettings()
             newest = manifest is past.manifests[-1]
             days, reason = _retention(agreed, manifest, self.shorten)
-            if days is None or manifest.hold or (newest and agreed.keep_newest):
+            if days is None or (newest and agreed.keep_newest):
                 continue
             if manifest.committed_at_utc + timedelta(days=days) <= self.moment:
                 yield manifest, reason

@@ -143,17 +143,6 @@ def test_the_newest_revision_can_be_kept(place: Place, old: list[Commit]) -> Non
     assert outline(expired(site)) == [("bury", 1, 9, False)]
 
 
-def test_a_hold_in_a_manifest_counts(site: Settings, place: Place) -> None:
-    with aged(days=40):
-        done = commit(site)
-    place.write(f"{META}/000001.json", _held(done))
-    assert expired(site, delete=True) == []
-
-
-def _held(done: Commit) -> bytes:
-    return replace(done.manifest, hold=True).to_json()
-
-
 # --- Legal holds ----------------------------------------------------------------------------------
 
 

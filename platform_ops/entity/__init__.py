@@ -1,0 +1,37 @@
+"""The values that everything speaks of, frozen.
+
+An :class:`Entity` names what arrives, a :class:`Slot` says which capture of it should exist, a
+:class:`Part` is one payload as it comes in, a :class:`Payload` the same one as committed, and a
+:class:`Manifest` the commit itself. A :class:`Reference` is what travels by XCom instead of bytes.
+"""
+
+from platform_ops.entity.manifest import MANIFEST_VERSION, Manifest, Reference, manifest_schema
+from platform_ops.entity.payload import (
+    Blob,
+    Members,
+    Origin,
+    Part,
+    Payload,
+    Stored,
+    content_digest,
+    digest_line,
+)
+from platform_ops.entity.slot import Entity, RunIdentity, Slot
+
+__all__ = [
+    "MANIFEST_VERSION",
+    "Blob",
+    "Entity",
+    "Manifest",
+    "Members",
+    "Origin",
+    "Part",
+    "Payload",
+    "Reference",
+    "RunIdentity",
+    "Slot",
+    "Stored",
+    "content_digest",
+    "digest_line",
+    "manifest_schema",
+]
