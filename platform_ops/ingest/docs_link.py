@@ -19,13 +19,13 @@ __all__ = ["DocsLink"]
 class DocsLink(BaseOperatorLink):
     """Leads from a task to the page of its operator, on the site that ``[docs] base_url`` names.
 
-    Where the setting is absent there is no address, and the button stays grey.
+    Where the setting is absent there is no address, and Airflow then shows no button.
     """
 
     name = "Docs"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002
-        """The page's address; empty where the site names none."""
+        """The page's address; empty where the site names none: Airflow's API makes that null."""
         base_url = site_settings().docs.base_url
         if base_url is None:
             return ""
