@@ -19,7 +19,7 @@ _CONF: Final = '''\
 """The site of {project}; `platform-ops docs build` makes it."""
 
 project = "{project}"
-extensions = ["platform_ops.sphinx_ext"]
+extensions = ["platform_ops.sphinx_ext", "platform_ops.sphinx_ext.switcher"]
 airflow_catalog = {catalog}
 exclude_patterns = ["_build"]
 html_theme = "furo"
@@ -36,13 +36,17 @@ _INDEX: Final = """\
 _WORKFLOW: Final = """\
 name: docs
 
+# A pull request is checked and built. A push to main publishes the site as `main`; a release publishes
+# it under its version, as `latest` and as `stable`, which the newest release alone is given.
 on:
   push:
     branches: [main]
+  release:
+    types: [published]
   pull_request:
 
 permissions:
-  contents: read
+  contents: write # publishing is one commit to gh-pages; what comes from a fork may only read
 
 jobs:
   docs:
@@ -54,7 +58,7 @@ jobs:
           persist-credentials: false
       - uses: actions/setup-python@e797f83bcb11b83ae66e0230d6156d7c80228e7c # v6.0.0
         with:
-          python-version: "3.12"
+          python-version: "3.13"
       - run: pip install 'platform-ops[airflow,docs]'{install}
       - run: platform-ops docs check {site} --format github
       - run: platform-ops docs build {site} --strict
@@ -62,6 +66,16 @@ jobs:
         with:
           name: site
           path: {site}/_build/html
+      - if: github.event_name != 'pull_request'
+        run: >-
+          python -m platform_ops.sphinx_ext.publish
+          add {site}/_build/html "$DESTINATION" --version "$VERSION" --alias latest --alias stable
+        env: # the token, for this one step: git reads its settings from here
+          DESTINATION: git+${{{{ github.server_url }}}}/${{{{ github.repository }}}}#gh-pages
+          VERSION: ${{{{ github.event.release.tag_name || 'main' }}}}
+          GIT_CONFIG_COUNT: "1"
+          GIT_CONFIG_KEY_0: url.https://x-access-token:${{{{ github.token }}}}@github.com/.insteadOf
+          GIT_CONFIG_VALUE_0: https://github.com/
 """
 _IGNORED: Final = "_build/\n"
 
@@ -77,7 +91,7 @@ _IGNORED: Final = "_build/\n"
 )
 @click.option("--title", help="The site's title; the name of the present folder, unless given.")
 def new(site: Path, packages: tuple[str, ...], dags: tuple[Path, ...], title: str | None) -> None:
-    """Write a small site that works, into SITE, and a workflow that builds it.
+    """Write a small site that works, into SITE, and a workflow that checks, builds and publishes it.
 
     Without options it takes the packages and the folder `dags` that lie here. Nothing is ever
     overwritten.

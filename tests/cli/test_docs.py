@@ -69,11 +69,18 @@ def test_a_new_site_works_and_its_workflow_does_what_it_says(lamp: Root) -> None
     steps = yaml.safe_load((lamp.path / files[-1]).read_text())["jobs"]["docs"]["steps"]
     commands = [each["run"] for each in steps if "run" in each]
     assert commands[0] == "pip install 'platform-ops[airflow,docs]' ."
-    for command in commands[1:]:
+    for command in commands[1:-1]:
         lamp.run("-c", _MAIN, *command.split()[1:], code=0)
     page = lamp.path / "site/_build/html/reference/operators/lamp.operators.GlowOperator.html"
     assert "Light the lamp." in page.read_text(encoding="utf-8")
-    assert steps[-1]["with"]["path"] == "site/_build/html"
+    assert steps[-2]["with"]["path"] == "site/_build/html"
+
+    for variable, value in {"DESTINATION": "published", "VERSION": "v1.2.0"}.items():
+        assert variable in steps[-1]["env"]
+        commands[-1] = commands[-1].replace(f'"${variable}"', value)
+    lamp.run(*commands[-1].split()[1:], code=0)
+    for name in ("1.2.0", "latest", "stable"):
+        assert (lamp.path / "published" / name / page.relative_to(page.parents[2])).is_file()
 
 
 def test_a_new_site_overwrites_nothing(lamp: Root) -> None:
