@@ -35,6 +35,7 @@ FaultKind = Literal[
     "tombstone",
     "hold",
     "template",
+    "gone",
 ]
 
 _SLOTS_AHEAD: Final = 64
@@ -54,7 +55,7 @@ class Fault:
     :param kind: ``manifest`` damaged or unreadable, ``place`` not where its slot belongs, ``chain``
         broken, a payload ``missing``, of another ``size``, with another ``digest``, or one that the
         store does not give: ``unreadable``; a ``tombstone``, ``hold`` or ``template`` that is damaged
-        or of nothing that is there.
+        or of nothing that is there; a manifest that an index has seen and that is ``gone``.
     :param url: What is wrong, exactly; nothing is named twice for one cause.
     """
 

@@ -13,6 +13,7 @@ import click
 
 from platform_ops import archive as archives
 from platform_ops.archive import Fault, Store, Verdict
+from platform_ops.archive.store import locate
 from platform_ops.cli import FAULTY
 from platform_ops.cli.arguments import Site, prefixes
 from platform_ops.cli.terminal import console, count_text, size_text
@@ -51,7 +52,8 @@ def verify(
     """Check every manifest, their chain, and every byte.
 
     Names each fault on a line of its own, and exits with 1 where there is one. PREFIX is a folder of
-    the URL scheme, such as v1/weather; all of the archive is checked without one.
+    the URL scheme, such as v1/weather; all of the archive is checked without one. Where find or status
+    have made an index, manifests that it has seen and that are gone are faults too.
     """
     if depth == "quick" and sample is not None:
         raise click.UsageError("--quick reads no payload, and --sample some: give one of them")
@@ -61,6 +63,7 @@ def verify(
     for prefix in prefixes(site, what):
         verdicts = archives.verify(prefix, share=tally.share, settings=site.settings)
         _follow(site.store, prefix, verdicts, tally, out=None if as_json else out)
+        _remember(site, prefix, tally, out=None if as_json else out)
     if what and not tally.manifests:
         raise NotArchived(f"{what}: nothing is archived there, in {site.store.url}")
     if as_json:
@@ -150,6 +153,25 @@ def _follow(
                 f"{size_text(tally.size_bytes)}  {size_text(int(speed))}/s" if tally.share else ""
             )
             progress.update(task, advance=1, work=work)
+
+
+def _remember(site: Site, prefix: str, tally: _Tally, out: Console | None) -> None:
+    """Name what an index has seen and is gone: of a slot's newest manifest there is no other trace.
+
+    Where there is no index none is made: it would remember nothing yet.
+    """
+    known = archives.index(site.settings)
+    if not known.path.exists():
+        return
+    known.refresh(prefix)
+    for hit in known.lost(prefix):
+        url = locate(site.store, hit.key)
+        fault = Fault(
+            "gone", url, f"{url}: was there at an earlier listing, and nothing removes it"
+        )
+        tally.faults.append(fault)
+        if out:
+            _print_fault(out, fault)
 
 
 def _print_summary(out: Console, store: Store, tally: _Tally) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -284,6 +285,25 @@ def test_verify_takes_an_entity_a_url_or_a_prefix(
 ) -> None:
     result = cli("archive", "verify", "--json", what.format(root=filled.root))
     assert json.loads(result.stdout)["manifests"] == manifests
+
+
+def test_verify_names_a_newest_manifest_that_was_deleted(filled: Place, cli: Call) -> None:
+    """Its chain ends before it without a gap: that an index has seen it is the only trace."""
+    key = f"meta/{SLOT}/000002.json"
+    cli("archive", "find", "weather.forecast")
+    filled.remove(key)
+    result = cli("archive", "verify", "--json", "weather.forecast")
+    (fault,) = json.loads(result.stdout)["faults"]
+    assert (result.exit_code, fault["kind"], fault["url"]) == (1, "gone", f"{filled.root}/{key}")
+    assert f"gone       {filled.root}/{key}" in cli("archive", "verify", "--quick").stdout
+
+
+def test_verify_makes_no_index(
+    filled: Place, cli: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLATFORM_OPS__ARCHIVE__INDEX", str(tmp_path / "index"))
+    assert cli("archive", "verify").exit_code == 0
+    assert not (tmp_path / "index").exists()
 
 
 @pytest.mark.parametrize("what", ["weather.forecasts", "v1/snow"])
