@@ -39,8 +39,13 @@ PAGES = (
 )
 WIDE: ViewportSize = {"width": 1360, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
-WCAG_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 FIRST_PAINT_MS = 500
+# Told when it has happened, which a page that has loaded need not have seen yet.
+FIRST_PAINT = """new Promise(resolve => new PerformanceObserver(list => {
+    const [paint] = list.getEntriesByName("first-contentful-paint");
+    if (paint) resolve(paint.startTime);
+}).observe({type: "paint", buffered: true}))"""
 
 
 @pytest.fixture(scope="module")
@@ -135,8 +140,7 @@ def test_the_first_paint_comes_at_once(browser: Browser, site: str) -> None:
         for _ in range(3):
             page = browser.new_page(viewport=WIDE)  # an empty cache each time
             page.goto(f"{site}/{path}")
-            paint = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
-            took.append(page.evaluate(paint))
+            took.append(page.evaluate(FIRST_PAINT))
             page.close()
         assert min(took) < FIRST_PAINT_MS, f"{path}: {took} ms"
 
@@ -245,7 +249,7 @@ def _faults(page: Page) -> list[str]:
     """What axe-core finds, each with the first element that has it."""
     axe = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
     page.evaluate(axe)
-    found = page.evaluate("tags => axe.run(document, {runOnly: tags})", WCAG_AA)
+    found = page.evaluate("tags => axe.run(document, {runOnly: tags})", AXE_TAGS)
     return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found["violations"]]
 
 

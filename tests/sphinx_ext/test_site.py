@@ -54,6 +54,12 @@ def test_an_operators_page_says_what_it_is_and_how_to_import_it(site: Root) -> N
     assert text(hook) == "shelf.hooks.ShelfHook"
 
 
+def test_landmarks_have_names_and_the_page_of_the_search_a_heading(site: Root) -> None:
+    page = BeautifulSoup(site.page(_OPERATOR), "html.parser")
+    assert [each.get("aria-label") for each in page.find_all("aside")] == ["Site", "On this page"]
+    assert text(soup(site, "search").h1) == "Search"
+
+
 def test_its_parameters_are_grouped_typed_and_marked(site: Root) -> None:
     page = soup(site, _OPERATOR)
     own, shelf = page.select("#parameters table")
