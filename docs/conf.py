@@ -52,7 +52,6 @@ airflow_catalog = {
         "platform_ops.registry.completeness.rules:RULES",
         "platform_ops.sphinx_ext.check_rules:RULES",
         "platform_ops.findings.policy:RULES",
-        "platform_ops.findings.policy:RULES",
     ],
     "archiving": ["platform_ops.ingest.operator.ArchivingOperator"],
     "tables": {

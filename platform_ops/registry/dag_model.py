@@ -110,7 +110,7 @@ class Task:
     :param edge_labels: Of the edges that have one: the task that follows, and the text.
     :param group: Dotted ids of the task groups around it.
     :param role: ``setup`` or ``teardown``; empty for work.
-    :param retry_delay_s: Between tries, in seconds.
+    :param retry_delay_s: Between tries, in seconds; 0 where there is one try.
     :param timeout_s: Longest time that one try may take, in seconds; None for ever.
     :param reads: Names of its inlets.
     :param writes: Names of its outlets.

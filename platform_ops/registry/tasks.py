@@ -48,7 +48,7 @@ def _task(task: Any, edges: Mapping[str, Any]) -> Task:  # Any: an operator or a
         summary=_summary(task),
         pool="" if pool == "default_pool" else pool,
         retries=int(task.retries or 0),
-        retry_delay_s=seconds(task.retry_delay) or 0.0,
+        retry_delay_s=(seconds(task.retry_delay) or 0.0) if task.retries else 0.0,
         timeout_s=seconds(task.execution_timeout),
         trigger_rule="" if rule == "all_success" else rule,
         reads=_names(task.inlets),
