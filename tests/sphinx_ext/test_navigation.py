@@ -64,7 +64,7 @@ def described(parent: Tag) -> Iterator[object]:
         attributes = {
             name: sorted(value) if isinstance(value, list) else value
             for name, value in each.attrs.items()
-            if name != "aria-current"  # ours alone says it to screen readers
+            if name not in ("aria-current", "aria-level")  # ours alone says them to screen readers
         }
         yield each.name, attributes, "".join(each.find_all(string=True, recursive=False)).strip()
 
