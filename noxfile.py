@@ -203,7 +203,7 @@ def integration(session: nox.Session) -> None:
 def races(session: nox.Session) -> None:
     """Let sixteen writers meet on one slot a hundred times, on each store and for each policy."""
     session.install("--editable", ".[all]", "--group", "integration", *LOCKED)
-    session.env |= {"RIVALS": "16", "RIVAL_ROUNDS": "100", "AZURITE": _azurite(session)}
+    session.env.update(RIVALS="16", RIVAL_ROUNDS="100", AZURITE=_azurite(session))
     where = ("tests/archive/test_rivals.py", "tests/integration/azure/test_rivals.py")
     session.run("pytest", *PARALLEL, *where, *session.posargs)
 

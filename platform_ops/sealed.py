@@ -11,11 +11,12 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
-
-from pydantic import TypeAdapter
+from typing import TYPE_CHECKING, Any, Final
 
 from platform_ops.errors import ArchiveCorrupt
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 __all__ = ["from_json", "to_json"]
 

@@ -103,6 +103,8 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
             name: rows for name, rows in dangling.items() if rows and name in app.env.found_docs
         },
     }
-    path.write_text(json.dumps(kinds, indent=1), encoding="utf-8")
+    text = json.dumps(kinds, indent=1)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
     if app.config.airflow_faults == "record" and (count := len(read(Path(app.doctreedir)))):
         logger.info("%d faults in docstrings, kept for `platform-ops docs check`", count)
