@@ -1,7 +1,7 @@
 """When a DAG runs next, and for which days it ran: asked of its own timetable.
 
 Everything is counted from one moment that the caller gives, never from the clock, so that equal
-builds are equal (ADR 0024).
+builds are equal (ADR 0017).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ that time and bytes grow with the square of the pages. Here that question is ans
 and what it would have led to is drawn from one tree that all pages share: the way to the page, its
 neighbours, and as many of the other sections as there is room for. It needs no script.
 
-Other themes are left alone. What this relies on of Sphinx and Furo is told in ADR 0020.
+Other themes are left alone. What this relies on of Sphinx and Furo is told in ADR 0012.
 """
 
 from __future__ import annotations
