@@ -22,6 +22,7 @@ with DAG(
     schedule=CronTriggerTimetable("0 3 * * *", timezone="UTC"),
     start_date=datetime(2015, 12, 1, tzinfo=UTC),
     catchup=False,
+    is_paused_upon_creation=True,  # it deletes: start it by hand, once its settings were read
     max_active_runs=1,
     default_args={"owner": "platform", "retries": 2, "retry_delay": timedelta(minutes=10)},
     tags=["archive", "maintenance"],

@@ -16,6 +16,7 @@ with DAG(
     schedule=CronDataIntervalTimetable("@yearly", timezone="UTC"),
     start_date=datetime(2015, 1, 1, tzinfo=UTC),
     catchup=False,
+    is_paused_upon_creation=True,  # give it a folder of yours first
     params={"folder": "/srv/bags"},
     default_args={"owner": "records"},
     tags=["archive", "maintenance"],

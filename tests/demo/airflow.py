@@ -16,10 +16,12 @@ import requests
 from tests.demo.api import Api
 from tests.demo.processes import Child, DemoFailed, Nursery, poll
 
-__all__ = ["EXAMPLES", "ROOT", "USER", "Airflow", "clean_environment", "free_port"]
+__all__ = ["EXAMPLES", "PAUSED", "ROOT", "USER", "Airflow", "clean_environment", "free_port"]
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = tuple(sorted(file.stem for file in (ROOT / "docs" / "examples").glob("*.py")))
+PAUSED = ("archive_maintenance", "yearly_bag")
+"""Those that keep the archive; whoever wants them starts them."""
 """Ids of the DAGs that the demo runs; each has a file of its name."""
 USER = "admin"
 
