@@ -17,7 +17,7 @@ DISK: Final = ("raw write + sha256", "archive on disk")
 S3: Final = ("obstore's open_writer", "archive on S3")
 # Beside whom, at which part of their speed at least, and at most how many MiB the process holds. S3's
 # own signature hashes every byte once more: on two cores, both digests and the upload share them.
-PROMISES: Final = {"archive on disk": (DISK[0], 0.8, 64), "archive on S3": (S3[0], 0.4, 80)}
+PROMISES: Final = {"archive on disk": (DISK[0], 0.8, 64), "archive on S3": (S3[0], 0.7, 80)}
 MODULE: Final = "tests.benchmarks.archive_write"
 SIZE_MIB: Final = 1024
 ROUNDS: Final = 5
