@@ -14,10 +14,10 @@ from platform_ops import archive
 from platform_ops.ingest import asset
 from platform_ops.testing.runner import Supervisor, TaskResult, run_task
 from tests.archive.places import Bucket, Disk, Place
-from tests.contract import (
+from tests.contract import HOOK_CASES
+from tests.contract.case import (
     DAY,
     ENTITY,
-    HOOK_CASES,
     SECRETS,
     HookCase,
     Source,
@@ -34,10 +34,15 @@ pytestmark = pytest.mark.filterwarnings(
 REPLAY = {"platform_ops": {"replay": True}}
 
 
-@pytest.fixture(params=HOOK_CASES, ids=lambda case: case.hook.__name__)
-def case(request: pytest.FixtureRequest) -> HookCase:
-    found: HookCase = request.param
-    return found
+POOL = [case for case in HOOK_CASES if not case.servers]
+"""The cases of this module; ``tests/integration/sources`` runs the tests over the others."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test over every case of its module."""
+    if "case" in metafunc.fixturenames:
+        chosen = metafunc.module.POOL
+        metafunc.parametrize("case", chosen, ids=[case.name for case in chosen])
 
 
 @pytest.fixture(params=["disk", "s3"])

@@ -61,6 +61,11 @@ class Intake:
         self._alone: Part | None = None
         self._packed = 0
 
+    @property
+    def begun(self) -> bool:
+        """Whether a body was taken."""
+        return bool(self._payloads) or self._pack is not None
+
     def take(self, part: Part) -> Payload | Member:
         """Store one body, or put it into the pack.
 

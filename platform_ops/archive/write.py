@@ -61,6 +61,8 @@ class Outcome(StrEnum):
     """This run, or a rival with equal bytes, had committed already."""
     REUSED = "reused"
     """Policy ``reuse``, and the slot was filled."""
+    NOTHING_NEW = "nothing new"
+    """The source has nothing newer than a revision that is there; no other was made."""
     REPLAYED = "replayed"
     """Read from the archive on request; the source was not asked."""
 
@@ -117,6 +119,7 @@ class Session:
     _withheld: Withholding = field(init=False)
     _lendable: dict[str, Payload] = field(default_factory=dict, init=False)
     _payloads: tuple[Payload, ...] = field(default=(), init=False)
+    _watermark: str | None = field(default=None, init=False)
     _started_at: datetime = field(default_factory=lambda: datetime.now(UTC), init=False)
 
     def __enter__(self) -> Self:
@@ -161,7 +164,9 @@ class Session:
         :raises ArchiveUnavailable: The store failed; nothing of this body remains visible.
         """
         if self.commit is None:
-            return self._intake.take(self._withheld.applied(part))
+            taken = self._intake.take(self._withheld.applied(part))
+            self._watermark = part.watermark_read() or self._watermark
+            return taken
         try:
             return content.find(self.store, self.commit.manifest, part.name).about
         except NotArchived as err:
@@ -169,6 +174,17 @@ class Session:
             raise PlatformError(
                 f"{err}; revision {revision} is committed: write only where session.commit is None"
             ) from err
+
+    def settle(self, manifest: Manifest) -> None:
+        """End with a revision that is there, of this slot or another, since the source has none newer.
+
+        :raises PlatformError: A body was written, or the session has committed.
+        """
+        if self.commit is not None or self._intake.begun:
+            raise PlatformError(
+                f"{self.slot}: has bodies already; say that there is nothing new before the first"
+            )
+        self.commit = self._settled(manifest, Outcome.NOTHING_NEW)
 
     def _key_of(self, name: str, taken: set[str]) -> str:
         revision = self._head.revision + 1 if self._head else 1
@@ -239,6 +255,7 @@ class Session:
             committed_at_utc=datetime.now(UTC),
             previous_sha256=read.manifest_digest(head) if head else None,
             redacted=self._withheld.counts,
+            watermark=self._watermark,
             encryption=self.encryption,
             retention_days=self.retention_days,
             versions=self.versions,

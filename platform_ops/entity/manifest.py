@@ -32,6 +32,7 @@ class Manifest:
     :param template: The URL template in force at the commit.
     :param sha256: :func:`content_digest` of the payloads.
     :param redacted: How many values each field path of the site took out of the bodies.
+    :param watermark: How far the source was read, in its own terms; what the next capture goes on from.
     :param encryption: What the store was told to encrypt by, such as ``aws:kms`` and a key's name.
     """
 
@@ -46,6 +47,7 @@ class Manifest:
     committed_at_utc: datetime
     previous_sha256: str | None = None
     redacted: Mapping[str, int] = field(default_factory=dict)
+    watermark: str | None = None
     encryption: str | None = None
     retention_days: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)

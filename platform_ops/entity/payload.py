@@ -51,6 +51,8 @@ class Part:
     :param size_bytes: Length that the source announced; another length is an error.
     :param rows: Records in the body, where the source knows; or what tells it once the body was read.
     :param schema_sha256: Digest of the columns' names and types, likewise.
+    :param watermark: How far the source was read, in the source's own terms, likewise: what the next
+        capture goes on from. Of several parts the last one that tells counts.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Part:
     size_bytes: int | None = None
     rows: int | Callable[[], int | None] | None = None
     schema_sha256: str | Callable[[], str | None] | None = None
+    watermark: str | Callable[[], str | None] | None = None
 
     def rows_read(self) -> int | None:
         """The records that the body held, now that it was read."""
@@ -69,6 +72,10 @@ class Part:
     def schema_read(self) -> str | None:
         """The digest of its columns, now that it was read."""
         return self.schema_sha256() if callable(self.schema_sha256) else self.schema_sha256
+
+    def watermark_read(self) -> str | None:
+        """How far the source was read, now that the body was."""
+        return self.watermark() if callable(self.watermark) else self.watermark
 
 
 @dataclass(frozen=True, slots=True)

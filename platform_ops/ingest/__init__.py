@@ -7,7 +7,7 @@ task's own code and our hooks use; both are the same path.
 """
 
 from platform_ops import archive
-from platform_ops.ingest.capture import Capture
+from platform_ops.ingest.capture import Capture, Unchanged
 from platform_ops.ingest.context import (
     asset,
     connection,
@@ -18,16 +18,19 @@ from platform_ops.ingest.context import (
 )
 from platform_ops.ingest.operator import ArchivingOperator
 from platform_ops.ingest.session import archive_session
+from platform_ops.ingest.watermark import watermark_of
 
 __all__ = [
     "ArchivingOperator",
     "Capture",
+    "Unchanged",
     "archive_session",
     "asset",
     "connection",
     "entity_of",
     "site_settings",
     "slot_of",
+    "watermark_of",
 ]
 
 archive.use_credentials(store_options)

@@ -9,7 +9,20 @@ from platform_ops.archive import Commit, Member, Session
 from platform_ops.entity import Manifest, Part, Payload, Reference, Slot
 from platform_ops.errors import PlatformError
 
-__all__ = ["Capture"]
+__all__ = ["Capture", "Unchanged"]
+
+
+class Unchanged(Exception):
+    """Raised by a source before its first part: it has nothing newer than a revision that is there.
+
+    No error: the task succeeds, with that revision's reference; no revision and no asset event is made.
+
+    :param manifest: The revision that still holds, of this slot or an earlier one.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        super().__init__(f"{manifest.slot}: revision {manifest.revision} still holds")
+        self.manifest = manifest
 
 
 @dataclass(slots=True)
@@ -53,6 +66,14 @@ class Capture:
     def reference(self) -> Reference:
         """What to hand to the next task."""
         return self.commit.reference
+
+    def settle(self, manifest: Manifest) -> None:
+        """End with a revision that is there; see :class:`Unchanged`."""
+        if self._session is None or not self.pending:
+            raise PlatformError(
+                f"{self.slot}: is archived already; settle only while it is pending"
+            )
+        self._session.settle(manifest)
 
     def write(self, part: Part) -> Payload | Member:
         """Store one body verbatim, alone or in a pack; see :meth:`platform_ops.archive.Session.write`."""

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
@@ -16,28 +16,35 @@ from platform_ops.entity import Entity
 from platform_ops.errors import PlatformError
 from platform_ops.ingest.capture import Capture
 from platform_ops.ingest.context import asset
+from platform_ops.ingest.watermark import advance
 from platform_ops.runconf import Wish
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-__all__ = ["reported", "take_effect"]
+__all__ = ["TAKEN", "reported", "take_effect"]
 
 log = logging.getLogger("platform_ops.ingest")
+
+TAKEN: Final = (Outcome.CREATED, Outcome.UNCHANGED, Outcome.ADOPTED)
+"""Ends of a capture whose delivery this task, or the try before it, has put into the archive."""
 
 
 def take_effect(context: Context, capture: Capture, wish: Wish) -> None:
     """What follows a commit, and is redone by a retry: metrics, asset event, a line in the log."""
     commit, entity = capture.commit, capture.slot.entity
+    outlet, task = asset(entity), context["ti"].task
     _measure(entity, commit, (time.monotonic() - capture.started_s) * 1000)
     _warn_of_idle_redaction(capture)
-    outlet = asset(entity)
-    task = context["ti"].task
-    if commit.outcome is Outcome.REPLAYED and not wish.emit:
+    if (commit.outcome is Outcome.REPLAYED and not wish.emit) or (
+        commit.outcome is Outcome.NOTHING_NEW
+    ):
         # Airflow announces every outlet of a task that succeeds: take it off, for this try alone.
         task.outlets = [each for each in task.outlets if each != outlet]
     elif outlet in task.outlets:
         context["outlet_events"][outlet].extra = commit.reference.to_dict()
+    if commit.outcome in TAKEN:
+        advance(context, entity, commit.manifest.watermark)
     log.info(
         "%s %s: revision %d, %d bytes in %d bodies, %s",
         commit.outcome.value,
@@ -62,6 +69,9 @@ def _measure(entity: Entity, commit: Commit, duration_ms: float) -> None:
         metrics.emit(metrics.CONFLICTS, commit.conflicts, entity)
     if commit.outcome is Outcome.REPLAYED:
         metrics.emit(metrics.REPLAYS, 1, entity)
+        return
+    if commit.outcome is Outcome.NOTHING_NEW:
+        metrics.emit(metrics.UNCHANGED, 1, entity)
         return
     if commit.outcome in (Outcome.ADOPTED, Outcome.REUSED):
         metrics.emit(metrics.ADOPTED, 1, entity)

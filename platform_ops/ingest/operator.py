@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from platform_ops.archive import Outcome
-from platform_ops.entity import Part
+from platform_ops.entity import Manifest, Part
 from platform_ops.errors import ConfigError, PlatformError
-from platform_ops.ingest.capture import Capture
+from platform_ops.ingest.capture import Capture, Unchanged
 from platform_ops.ingest.context import asset, slot_of
 from platform_ops.ingest.docs_link import DocsLink
+from platform_ops.ingest.effects import TAKEN, reported
 from platform_ops.ingest.replay import changed_request
 from platform_ops.ingest.session import archive_session, require_known
 from platform_ops.settings import Codec, Mode, OnExisting
@@ -100,6 +101,17 @@ class ArchivingOperator(BaseOperator):
 
         :return: Shape ``(parts,)``; each body is read to its end before the next part is asked for.
         :raises SourceError: The source did not deliver.
+        :raises Unchanged: Before the first part: the source has nothing newer than a revision.
+        """
+
+    def acknowledge(self, context: Context, manifest: Manifest) -> None:
+        """Tell the source that its delivery is safe: commit an offset, flag a mail, delete a file.
+
+        Called once the revision is committed and announced, and again by a retry that finds it
+        committed: so it must do no harm twice. A replay, and policy ``reuse``, never call it.
+
+        :param manifest: The revision; its payloads' origins say what was taken.
+        :raises SourceError: The source did not take it; a retry calls this again, and fetches nothing.
         """
 
     def request_fingerprint(self, context: Context) -> str | None:  # noqa: ARG002  # for subclasses
@@ -124,13 +136,22 @@ class ArchivingOperator(BaseOperator):
             context=context,
         ) as capture:
             if capture.pending:
-                with _released(self.fetch(context)) as parts:
-                    for part in parts:
-                        body = capture.write(part)
-                        self.log.info("archived %s: %d bytes", body.name, body.size_bytes)
+                self._take(context, capture)
         if capture.commit.outcome is Outcome.REPLAYED:
             self._warn_of_change(context, capture)
+        if capture.commit.outcome in TAKEN:
+            with reported(capture.slot.entity):
+                self.acknowledge(context, capture.manifest)
         return capture.reference.to_dict()
+
+    def _take(self, context: Context, capture: Capture) -> None:
+        try:
+            with _released(self.fetch(context)) as parts:
+                for part in parts:
+                    body = capture.write(part)
+                    self.log.info("archived %s: %d bytes", body.name, body.size_bytes)
+        except Unchanged as told:
+            capture.settle(told.manifest)
 
     def _warn_of_change(self, context: Context, capture: Capture) -> None:
         if slot_of(context, capture.slot.entity).time_utc != capture.slot.time_utc:

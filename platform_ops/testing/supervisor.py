@@ -42,12 +42,14 @@ class Supervisor:
     :param xcoms: XCom values.
     :param variables: Variables that a task has set.
     :param state_store: Values of the task state store.
+    :param asset_store: Values of the asset state store, by the asset's name and the key.
     :param sent: What the task told or asked last, in order.
     """
 
     xcoms: dict[XComKey, Any] = field(default_factory=dict)  # Any: JSON values
     variables: dict[str, str | None] = field(default_factory=dict)
     state_store: dict[str, Any] = field(default_factory=dict)  # Any: JSON values
+    asset_store: dict[tuple[str, str], Any] = field(default_factory=dict)  # Any: JSON values
     sent: list[Any] = field(default_factory=list)  # Any: Airflow's union of messages
 
     def send(self, msg: Any) -> Any:  # Any: Airflow's unions of messages and answers
@@ -58,7 +60,14 @@ class Supervisor:
         self.sent.append(msg)
         if isinstance(msg, _NOTED):
             return comms.OKResponse(ok=True)
-        for answer in (self._xcom, self._sequence, self._variable, self._state, self._other):
+        for answer in (
+            self._xcom,
+            self._sequence,
+            self._variable,
+            self._state,
+            self._assets,
+            self._other,
+        ):
             if (found := answer(msg)) is not None:
                 return found
         raise NotImplementedError(
@@ -136,6 +145,23 @@ class Supervisor:
                 self.state_store.pop(msg.key, None)
             case comms.ClearTaskStateStore():
                 self.state_store.clear()
+            case _:
+                return None
+        return comms.OKResponse(ok=True)
+
+    def _assets(self, msg: Any) -> Any:  # Any: as in send
+        match msg:
+            case comms.GetAssetStateStoreByName():
+                if (msg.name, msg.key) not in self.asset_store:
+                    return comms.ErrorResponse(error=ErrorType.ASSET_STORE_NOT_FOUND)
+                return comms.AssetStateStoreResult(value=self.asset_store[msg.name, msg.key])
+            case comms.SetAssetStateStoreByName():
+                self.asset_store[msg.name, msg.key] = msg.value
+            case comms.DeleteAssetStateStoreByName():
+                self.asset_store.pop((msg.name, msg.key), None)
+            case comms.ClearAssetStateStoreByName():
+                for name, key in [each for each in self.asset_store if each[0] == msg.name]:
+                    del self.asset_store[name, key]
             case _:
                 return None
         return comms.OKResponse(ok=True)
