@@ -201,10 +201,17 @@ def integration(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def races(session: nox.Session) -> None:
-    """Let sixteen writers meet on one slot a hundred times, on each store and for each policy."""
+    """Let sixteen writers meet on one slot a hundred times, on each store and for each policy.
+
+    And let expiry and erasure meet every fault at each of their steps, on disk and on object stores.
+    """
     session.install("--editable", ".[all]", "--group", "integration", *LOCKED)
-    session.env.update(RIVALS="16", RIVAL_ROUNDS="100", AZURITE=_azurite(session))
-    where = ("tests/archive/test_rivals.py", "tests/integration/azure/test_rivals.py")
+    session.env.update(RIVALS="16", RIVAL_ROUNDS="100", EVERY_FAULT="1", AZURITE=_azurite(session))
+    where = (
+        "tests/archive/test_rivals.py",
+        "tests/archive/test_expire_crashes.py",
+        "tests/integration/azure/test_rivals.py",
+    )
     session.run("pytest", *PARALLEL, *where, *session.posargs)
 
 

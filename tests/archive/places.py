@@ -64,6 +64,15 @@ def in_a_bucket(request: pytest.FixtureRequest) -> Place:
     return Bucket(request.getfixturevalue("s3_server"), request.getfixturevalue("s3_bucket"))
 
 
+def bucket_of(server: ObjectServer, url: str) -> Place:
+    """The bucket of a URL, as its server sees it."""
+    name = url.partition("://")[2]
+    if isinstance(server, GcsServer):
+        return Gcs(server, name)
+    assert isinstance(server, S3Server)
+    return Bucket(server, name)
+
+
 @dataclass(frozen=True)
 class Disk:
     folder: Path

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count
-from multiprocessing.connection import wait
 
 import pytest
 
@@ -17,43 +11,19 @@ from platform_ops import archive
 from platform_ops.archive import Outcome, store
 from platform_ops.errors import ArchiveConflict, ArchiveError, ArchiveUnavailable, ArchiveUnwritable
 from platform_ops.settings import ArchiveSettings, OnExisting, Settings
-from tests.archive.places import ObjectServer
+from tests.archive.request_trials import killed
 from tests.archive.samples import commit, faults, part, run, slot
-from tests.fakes.faulty import Fault, FaultyProxy, faulty_proxy
+from tests.fakes.faulty import Fault, FaultyProxy
 
 SMALL = ((b"first page", b"second page"), (b"other bytes", b"second page"))
 BIG = ((b"x" * (9 << 20),), (b"other bytes",))
-ANSWERS: list[Fault] = ["500", "503", "412", "409", "403", "404", "500-done"]
+ANSWERS: list[Fault] = ["500", "503", "429", "412", "409", "403", "404", "500-done"]
 BREAKS: list[Fault] = ["refused", "lost", "halved"]
 KILLS: list[Fault] = ["killed-before", "killed-after"]
 
 _numbers = count(1)
-_clean = multiprocessing.get_context("forkserver")
-_clean.set_forkserver_preload([__name__])
 
 Bodies = tuple[bytes, ...]
-
-
-@pytest.fixture(scope="module", params=["s3", "gcs"])
-def server(request: pytest.FixtureRequest) -> ObjectServer:
-    served: ObjectServer = request.getfixturevalue(f"{request.param}_server")
-    return served
-
-
-@pytest.fixture(scope="module")
-def proxy(server: ObjectServer) -> Iterator[FaultyProxy]:
-    with faulty_proxy(server.url) as running:
-        yield running
-
-
-@pytest.fixture
-def bucket(server: ObjectServer, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The URL of a bucket behind the proxy, for a client that asks each thing once."""
-    for name, value in server.environment(proxy.url).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("PLATFORM_OPS_STORE_ATTEMPTS", "1")
-    proxy.arm(None, 0)
-    return f"{server.scheme}://{server.new_bucket()}"
 
 
 def new_site(
@@ -149,31 +119,9 @@ def test_a_kill_at_any_request_leaves_all_or_nothing(
     for step in range(1, len(lines) + 1):
         site = new_site(bucket, over, pack=pack)
         proxy.arm(fault, step)
-        assert exit_code_of(proxy, site, bodies[0]) == -signal.SIGKILL
+        assert killed(proxy, attempt, site, bodies[0])
         proxy.arm(None, 0)
         check_retries(site, over, *bodies)
-
-
-def exit_code_of(proxy: FaultyProxy, site: Settings, bodies: Bodies) -> int | None:
-    """Commit in a process of its own, which the proxy may kill."""
-    process = _clean.Process(target=_commit_alone, args=(dict(os.environ), site, bodies))
-    started = threading.Event()
-
-    def kill() -> None:
-        started.wait()
-        process.kill()
-        wait([process.sentinel])
-
-    proxy.kill = kill
-    process.start()
-    started.set()
-    process.join()
-    return process.exitcode
-
-
-def _commit_alone(environment: dict[str, str], site: Settings, bodies: Bodies) -> None:
-    os.environ.update(environment)
-    attempt(site, bodies)
 
 
 # --- What the client mends by itself --------------------------------------------------------------
@@ -217,7 +165,7 @@ def test_a_rival_after_a_lost_reply_does_not_take_the_commit_away(
     lines = requests(proxy, new_site(bucket), SMALL[0])
     site = new_site(bucket, on_existing=policy)
     proxy.arm("killed-after", len(lines))
-    assert exit_code_of(proxy, site, SMALL[0]) == -signal.SIGKILL
+    assert killed(proxy, attempt, site, SMALL[0])
     proxy.arm(None, 0)
     try:
         commit(site, part(b"a rival's"), by=run("rival"))

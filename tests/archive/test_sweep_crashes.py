@@ -4,35 +4,28 @@ from __future__ import annotations
 
 import errno
 import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing.connection import wait
 from pathlib import Path
 
 import pytest
 
 from platform_ops.archive import store
 from platform_ops.errors import ArchiveError
-from platform_ops.settings import Settings
 from tests.archive import sweep_crashes
 from tests.archive.places import Bucket
+from tests.archive.request_trials import killed
 from tests.archive.samples import faults
 from tests.archive.strays import Littered, littered, swept
 from tests.fakes.faulty import Fault, FaultyProxy, faulty_proxy
 from tests.fakes.operating_system import Moment
 from tests.fakes.s3 import S3Server
 
-_clean = multiprocessing.get_context("forkserver")
-_clean.set_forkserver_preload([__name__])
-
 
 @pytest.fixture(scope="module")
 def elsewhere() -> Iterator[ProcessPoolExecutor]:
     """A process without threads or open archives, which may fork."""
-    with ProcessPoolExecutor(1, mp_context=_clean) as pool:
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("forkserver")) as pool:
         yield pool
 
 
@@ -40,7 +33,7 @@ def elsewhere() -> Iterator[ProcessPoolExecutor]:
 def test_a_kill_at_any_call_loses_nothing_and_the_next_sweep_ends_the_work(
     elsewhere: ProcessPoolExecutor, memory: Path, moment: Moment
 ) -> None:
-    schedules, violations = elsewhere.submit(sweep_crashes.kills, memory, moment).result()
+    schedules, violations = elsewhere.submit(sweep_crashes.ON_DISK.kills, memory, moment).result()
     assert violations == []
     assert schedules >= 60
 
@@ -50,7 +43,9 @@ def test_a_kill_at_any_call_loses_nothing_and_the_next_sweep_ends_the_work(
 def test_an_error_at_any_call_loses_nothing(
     elsewhere: ProcessPoolExecutor, memory: Path, code: int, moment: Moment
 ) -> None:
-    schedules, violations = elsewhere.submit(sweep_crashes.errors, memory, moment, code).result()
+    schedules, violations = elsewhere.submit(
+        sweep_crashes.ON_DISK.errors, memory, moment, code
+    ).result()
     assert violations == []
     assert schedules >= 60
 
@@ -114,28 +109,6 @@ def test_a_kill_at_any_request_loses_nothing(
     for step in range(1, steps(proxy, litter) + 1):
         litter.soil()
         proxy.arm(fault, step)
-        assert exit_code_of(proxy, litter.site) == -signal.SIGKILL
+        assert killed(proxy, swept, litter.site)
         proxy.arm(None, 0)
         check_next_sweep(litter)
-
-
-def exit_code_of(proxy: FaultyProxy, site: Settings) -> int | None:
-    """Sweep in a process of its own, which the proxy may kill."""
-    process = _clean.Process(target=_sweep_alone, args=(dict(os.environ), site))
-    started = threading.Event()
-
-    def kill() -> None:
-        started.wait()
-        process.kill()
-        wait([process.sentinel])
-
-    proxy.kill = kill
-    process.start()
-    started.set()
-    process.join()
-    return process.exitcode
-
-
-def _sweep_alone(environment: dict[str, str], site: Settings) -> None:
-    os.environ.update(environment)
-    swept(site)

@@ -18,7 +18,7 @@ Fault = Literal[
     "lost",  # the server did it, and the connection is reset before the reply
     "halved",  # the server did it, and the reply ends in the middle
     "500-done",  # the server did it, and a gateway answers 500
-    "500", "503", "412", "409", "403", "404",  # answered so, and the server never asked
+    "500", "503", "429", "412", "409", "403", "404",  # answered so, and the server never asked
     "killed-before", "killed-after",  # the client dies, and the request reaches the server or not
 ]  # fmt: skip
 
@@ -26,6 +26,7 @@ _CODES: Final = {
     "500": "InternalError",
     "500-done": "InternalError",
     "503": "SlowDown",
+    "429": "TooManyRequests",
     "412": "PreconditionFailed",
     "409": "ConditionalRequestConflict",
     "403": "AccessDenied",
