@@ -123,6 +123,12 @@ os.environ.setdefault("UV_HTTP_TIMEOUT", "180")
 
 LOCKED = ("--constraint", "constraints.txt", "--build-constraints", "constraints.txt")
 AZURITE = "3.35.0"
+# The servers that tests/integration/sources starts: the variable that tells it the program's path, the
+# program, its Debian package, and the folders beside PATH in which that package puts it.
+SERVERS = {
+    "MARIADB": ("mariadbd", "mariadb-server", "/usr/sbin"),
+    "POSTGRES": ("postgres", "postgresql", "/usr/lib/postgresql/*/bin"),
+}
 PARALLEL = ("-n", "logical", "--maxprocesses", "8")
 ELSEWHERE = tuple(  # sessions of their own
     f"--ignore=tests/{folder}" for folder in ("integration", "benchmarks", "foreign")
@@ -196,7 +202,16 @@ def integration(session: nox.Session) -> None:
     session.install("--editable", ".[all]", "--group", "demo", "--group", "integration", *LOCKED)
     session.env["CHROMIUM"] = _chromium(session)
     session.env["AZURITE"] = _azurite(session)
-    _run_with_grace(session, "pytest", "tests/integration", *session.posargs)
+    apart = "--ignore=tests/integration/sources"  # the session below
+    _run_with_grace(session, "pytest", "tests/integration", apart, *session.posargs)
+
+
+@nox.session(reuse_venv=True)
+def sources(session: nox.Session) -> None:
+    """Run the tests against real sources: databases and whatever else SERVERS lists."""
+    session.install("--editable", ".[all]", "--group", "tests", *LOCKED)
+    session.env.update(_servers(session))
+    _run_with_grace(session, "pytest", "tests/integration/sources", *session.posargs)
 
 
 @nox.session(reuse_venv=True)
@@ -342,6 +357,40 @@ def _system_program(session: nox.Session, names: tuple[str, ...], package: str) 
             f"none of {', '.join(names)} is installed; on Debian: apt-get install {package}"
         )
     return found
+
+
+def _servers(session: nox.Session) -> dict[str, str]:
+    """Find every program of SERVERS, install what is missing; the paths, by variable."""
+    missing = [package for program, package, _ in SERVERS.values() if not _located(program)]
+    # A hosted runner is not root, and may become it; nobody else's machine is changed by sudo.
+    become = () if os.geteuid() == 0 else ("sudo", "--non-interactive", "env")
+    if missing and shutil.which("apt-get") and (not become or "CI" in os.environ):
+        apt = ("apt-get", "-o", "DPkg::Lock::Timeout=300", "-y", "-q")
+        # RUNLEVEL: packages of servers start none of their own; where one does, ours has another port.
+        quiet = (
+            *(become or ("env",)),
+            "DEBIAN_FRONTEND=noninteractive",
+            "RUNLEVEL=1",
+            "PREVLEVEL=N",
+        )
+        session.run_install(*quiet, *apt, "update", external=True)
+        session.run_install(
+            *(*quiet, *apt, "install", "--no-install-recommends", *missing), external=True
+        )
+    found = {name: _located(program) for name, (program, _, _) in SERVERS.items()}
+    lacking = [SERVERS[name][1] for name, path in found.items() if path is None]
+    if lacking:
+        session.error(f"no servers; on Debian: apt-get install {' '.join(lacking)}")
+    return {name: path for name, path in found.items() if path is not None}
+
+
+def _located(program: str) -> str | None:
+    """The path of a server's program, in PATH or where its package puts it."""
+    folders = [os.environ.get("PATH", os.defpath)]
+    for name, _, place in SERVERS.values():
+        if name == program:
+            folders += map(str, sorted(Path("/").glob(place.lstrip("/")), reverse=True))
+    return shutil.which(program, path=os.pathsep.join(folders))
 
 
 def _chromium(session: nox.Session) -> str:

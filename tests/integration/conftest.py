@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """The system's Chromium, headless."""
+    from playwright.sync_api import sync_playwright  # not there in the session `sources`
+
     program = os.environ.get("CHROMIUM") or shutil.which("chromium")
     assert program, (
         "no Chromium; install it (on Debian: apt-get install chromium), or set CHROMIUM to its path"

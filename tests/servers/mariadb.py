@@ -1,0 +1,84 @@
+"""MariaDB, with data of its own."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.servers.program import free_port, home, program
+
+__all__ = ["MariaDb", "started"]
+
+USER = "archivist"
+
+
+@dataclass(frozen=True)
+class MariaDb:
+    """A running server, with the database ``shop``.
+
+    :param password: Of the user ``archivist``, who may do everything.
+    """
+
+    port: int
+    password: str
+
+
+@contextmanager
+def started(password: str = "archivist") -> Iterator[MariaDb]:
+    """Run it until the block ends."""
+    server = program("MARIADB", "mariadbd", "mariadb-server")
+    with home() as place:
+        data, first = place.folder / "data", place.folder / "first.sql"
+        first.write_text(
+            "CREATE DATABASE shop CHARACTER SET utf8mb4;"
+            f"CREATE USER {USER}@'%' IDENTIFIED BY '{password}';"
+            f"GRANT ALL ON *.* TO {USER}@'%';",
+            "utf-8",
+        )
+        first.chmod(0o644)
+        place.run(
+            _installer(server),
+            *(
+                "--no-defaults",
+                f"--datadir={data}",
+                "--skip-test-db",
+                "--auth-root-authentication-method=normal",
+            ),
+        )
+        port = free_port()
+        command: list[str | Path] = [
+            server,
+            "--no-defaults",
+            f"--datadir={data}",
+            f"--socket={place.folder / 'socket'}",
+            f"--pid-file={place.folder / 'pid'}",
+            f"--port={port}",
+            "--bind-address=127.0.0.1",
+            "--skip-name-resolve",
+            "--innodb-flush-log-at-trx-commit=0",
+            "--innodb-buffer-pool-size=64M",
+            "--default-time-zone=+00:00",
+            f"--init-file={first}",
+        ]
+        # Not the port alone: told to end before it has read its first file, it may never do so.
+        with place.started(command, lambda: _knows(port, password)):
+            yield MariaDb(port, password)
+
+
+def _knows(port: int, password: str) -> bool:
+    """Whether the user is there already, whom the first file makes."""
+    command = ["mariadb-admin", "--no-defaults", "--protocol=tcp", "--host=127.0.0.1"]
+    command += [f"--port={port}", f"--user={USER}", f"--password={password}", "--silent", "ping"]
+    asked = subprocess.run(command, check=False, capture_output=True, text=True)
+    # It calls a server alive that turned us away.
+    return asked.returncode == 0 and "denied" not in asked.stderr
+
+
+def _installer(server: Path) -> Path:
+    """The program that makes an empty database, which Debian keeps in another folder."""
+    folders = (server.parent, Path("/usr/bin"), Path("/usr/local/bin"))
+    found = [each / "mariadb-install-db" for each in folders]
+    return next(path for path in found if path.exists())

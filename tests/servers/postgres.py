@@ -1,0 +1,66 @@
+"""PostgreSQL, with a cluster of its own."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.servers.program import free_port, home, program
+
+__all__ = ["Postgres", "started"]
+
+USER = "archivist"
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A running server, with the database ``postgres``.
+
+    :param password: Of the user ``archivist``, who may do everything.
+    """
+
+    port: int
+    password: str
+
+    @property
+    def dsn(self) -> str:
+        return (
+            f"host=127.0.0.1 port={self.port} dbname=postgres user={USER} password={self.password}"
+        )
+
+
+@contextmanager
+def started(password: str = "archivist") -> Iterator[Postgres]:
+    """Run it until the block ends."""
+    server = program("POSTGRES", "postgres", "postgresql").resolve()
+    with home() as place:
+        cluster, secret = place.folder / "cluster", place.folder / "password"
+        secret.write_text(password, "utf-8")
+        secret.chmod(0o644)
+        place.run(
+            server.with_name("initdb"),
+            *("--pgdata", cluster, "--username", USER, "--pwfile", secret, "--auth=scram-sha-256"),
+            *("--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"),
+        )
+        port = free_port()
+        settings = {
+            "port": port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "fsync": "off",
+            "timezone": "UTC",
+        }
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        with place.started(
+            [server, "-D", cluster, *options],
+            lambda: _answers(server.with_name("pg_isready"), port),
+        ):
+            yield Postgres(port, password)
+
+
+def _answers(asker: Path, port: int) -> bool:
+    command = [str(asker), "--quiet", "--host=127.0.0.1", f"--port={port}"]
+    return subprocess.run(command, check=False).returncode == 0
