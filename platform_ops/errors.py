@@ -5,6 +5,7 @@ PlatformError
 │   ├── EntityUndeclared        the site requires declared entities, and this one is not
 │   ├── ConnectionMissing       Airflow knows no connection of that id
 │   └── ExtraMissing            an optional library is not installed
+├── NotArchivable               a task's function gave what is neither bytes, text, rows nor a table
 ├── UrlError                    a template, or a URL made or parsed by it, is wrong
 ├── SourceError                 the outside system did not deliver
 │   ├── SourceUnavailable       it may later: 5xx, 429, timeout, refused or dropped connection
@@ -41,6 +42,7 @@ __all__ = [
     "ConnectionMissing",
     "EntityUndeclared",
     "ExtraMissing",
+    "NotArchivable",
     "NotArchived",
     "NotRedactable",
     "PlatformError",
@@ -80,6 +82,10 @@ class ExtraMissing(ConfigError):
             f"{purpose} needs {library}, which is not installed; "
             f"run: pip install 'platform-ops[{extra}]'"
         )
+
+
+class NotArchivable(PlatformError, TypeError):
+    """A function under ``@task.archive`` gave something that is neither bytes, text, rows nor a table."""
 
 
 class UrlError(PlatformError, ValueError):

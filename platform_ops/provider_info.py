@@ -38,6 +38,9 @@ def get_provider_info() -> dict[str, Any]:  # Any: a document of Airflow's schem
         ],
         "hooks": [{"integration-name": _HTTP, "python-modules": _HTTP_MODULES}],
         "connection-types": [_archiving_http()],
+        "task-decorators": [
+            {"name": "archive", "class-name": "platform_ops.ingest.decorator.archive_task"},
+        ],
         "extra-links": ["platform_ops.ingest.docs_link.DocsLink"],
         "config": {"platform_ops": _config()},
     }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from platform_ops.archive import Commit, Member, Session
-from platform_ops.entity import Manifest, Part, Payload, Reference, Slot
+from platform_ops.entity import Manifest, Origin, Part, Payload, Reference, Slot
 from platform_ops.errors import PlatformError
+from platform_ops.ingest.produced import Production
 
 __all__ = ["Capture", "Unchanged"]
 
@@ -68,7 +70,7 @@ class Capture:
         return self.commit.reference
 
     def settle(self, manifest: Manifest) -> None:
-        """End with a revision that is there; see :class:`Unchanged`."""
+        """End with a revision that is there; see ``Unchanged``."""
         if self._session is None or not self.pending:
             raise PlatformError(
                 f"{self.slot}: is archived already; settle only while it is pending"
@@ -80,3 +82,25 @@ class Capture:
         if self._session is None or not self.pending:
             raise PlatformError(f"{self.slot}: is archived already; write only while it is pending")
         return self._session.write(part)
+
+    def take(
+        self,
+        found: object,
+        name: str | None = None,
+        media_type: str | None = None,
+        origin: Origin | None = None,
+    ) -> list[Payload | Member]:
+        """Store bytes, text, dictionaries, tables or dataframes, or an iterator of one of them.
+
+        :param found: As what a function under ``@task.archive`` returns.
+        :param name: Of the body; the entity's name with the ending of its kind where unset.
+        :param media_type: By the name or the kind where unset.
+        :param origin: Where it came from; this task where unset.
+        :raises NotArchivable: It is of no kind that the archive takes.
+        """
+        if self._session is None:
+            raise PlatformError(f"{self.slot}: is archived already; take only while it is pending")
+        task = f"{self._session.run.dag_id}/{self._session.run.task_id}"
+        came_from = origin or Origin(f"task:{task}", "take", fetched_at_utc=datetime.now(UTC))
+        made = Production(task, self.slot.entity.name, came_from, name, media_type)
+        return [self.write(part) for part in made.parts(found)]
