@@ -207,7 +207,9 @@ def test_what_is_yielded_is_archived_before_the_next_is_made(platform_archive: S
 
         for _ in range(24):
             yield bytes(MIB)
-            seen.append(sum(each.stat().st_size for each in Path(folder).rglob("*") if each.is_file()))
+            seen.append(
+                sum(each.stat().st_size for each in Path(folder).rglob("*") if each.is_file())
+            )
 
     assert committed(ran(big)).size_bytes == 24 * MIB
     assert seen[-1] >= 16 * MIB
@@ -246,7 +248,9 @@ def test_a_mapped_function_fills_a_slot_for_each_key() -> None:
         count(forecast.partial(unit="C").expand(station=["KSEA", "KBOS"]))
     done = run_dag(dag, at=DAY)
     assert done.state == "success", [each.error for each in done.tasks]
-    found = {each.slot.map_key: archive.open(archive.refer(each)).read() for each in archive.find(ENTITY)}
+    found = {
+        each.slot.map_key: archive.open(archive.refer(each)).read() for each in archive.find(ENTITY)
+    }
     assert found == {
         "KSEA": b'{"station":"KSEA","unit":"C"}\n',
         "KBOS": b'{"station":"KBOS","unit":"C"}\n',
@@ -260,7 +264,9 @@ def test_the_context_and_templates_are_there_as_in_every_task() -> None:
         return f"{day} {ds}"
 
     with DAG("decorated"):
-        called: Any = task.archive(entity=ENTITY)(told)("{{ data_interval_start | ds }}")  # Any: as above
+        called: Any = task.archive(entity=ENTITY)(told)(
+            "{{ data_interval_start | ds }}"
+        )  # Any: as above
     result = run_task(called.operator, at=DAY)
     assert archive.open(result.xcom).read() == f"{DAY} {DAY}".encode()
 

@@ -24,12 +24,11 @@ with DAG(
 ) as dag:
 
     @task.archive(entity="planning.working_days")
-    def working_days(data_interval_start: datetime | None = None) -> Iterator[dict[str, object]]:
+    def working_days(first_day: str) -> Iterator[dict[str, object]]:
         """Yield one row for each working day of the month."""
-        assert data_interval_start is not None  # Airflow passes it to whoever names it
-        year, month = data_interval_start.year, data_interval_start.month
-        for number in range(1, calendar.monthrange(year, month)[1] + 1):
-            day = date(year, month, number)
+        month = date.fromisoformat(first_day)
+        for number in range(1, calendar.monthrange(month.year, month.month)[1] + 1):
+            day = month.replace(day=number)
             if day.weekday() < calendar.SATURDAY:
                 yield {"date": day, "weekday": calendar.day_name[day.weekday()]}
 
@@ -38,4 +37,4 @@ with DAG(
         """Count the days that the archive holds for the month."""
         return int(archive.as_arrow(ref).num_rows)
 
-    count(working_days())
+    count(working_days("{{ data_interval_start | ds }}"))
