@@ -21,8 +21,18 @@ if TYPE_CHECKING:
         SourceError,
     )
     from platform_ops.ingest import ArchivingOperator, archive_session, asset
-    from platform_ops.sources.http import ArchivingHttpHook, ArchivingHttpOperator
-    from platform_ops.sources.paging import JsonLink, LinkHeader
+    from platform_ops.sources.http import ArchivingHttpOperator
+    from platform_ops.sources.http_hook import ArchivingHttpHook
+    from platform_ops.sources.http_since import Since
+    from platform_ops.sources.limits import Limits
+    from platform_ops.sources.paging import (
+        Cursor,
+        GraphQLCursor,
+        JsonLink,
+        LinkHeader,
+        Offset,
+        PageNumber,
+    )
 
 __all__ = [
     "ArchiveConflict",
@@ -32,16 +42,22 @@ __all__ = [
     "ArchivingHttpOperator",
     "ArchivingOperator",
     "ConfigError",
+    "Cursor",
     "Entity",
+    "GraphQLCursor",
     "JsonLink",
+    "Limits",
     "LinkHeader",
     "Manifest",
     "NotArchived",
+    "Offset",
     "Origin",
+    "PageNumber",
     "Part",
     "PlatformError",
     "Reference",
     "RunIdentity",
+    "Since",
     "Slot",
     "SourceError",
     "archive",
@@ -72,8 +88,18 @@ _HOMES: Final = {
         "SourceError",
     ),
     "platform_ops.ingest": ("ArchivingOperator", "archive_session", "asset"),
-    "platform_ops.sources.http": ("ArchivingHttpHook", "ArchivingHttpOperator"),
-    "platform_ops.sources.paging": ("JsonLink", "LinkHeader"),
+    "platform_ops.sources.http": ("ArchivingHttpOperator",),
+    "platform_ops.sources.http_hook": ("ArchivingHttpHook",),
+    "platform_ops.sources.http_since": ("Since",),
+    "platform_ops.sources.limits": ("Limits",),
+    "platform_ops.sources.paging": (
+        "Cursor",
+        "GraphQLCursor",
+        "JsonLink",
+        "LinkHeader",
+        "Offset",
+        "PageNumber",
+    ),
 }
 
 

@@ -16,6 +16,7 @@ __all__ = ["get_provider_info"]
 
 _HTTP: Final = "Archiving over HTTP"
 _HTTP_MODULES: Final = ["platform_ops.sources.http"]
+_HTTP_HOOKS: Final = ["platform_ops.sources.http_hook"]
 _KEEPING: Final = "Keeping the archive"
 _KEEPING_MODULES: Final = ["platform_ops.maintenance"]
 
@@ -36,7 +37,7 @@ def get_provider_info() -> dict[str, Any]:  # Any: a document of Airflow's schem
             {"integration-name": _KEEPING, "python-modules": _KEEPING_MODULES},
             {"integration-name": _HTTP, "python-modules": _HTTP_MODULES},
         ],
-        "hooks": [{"integration-name": _HTTP, "python-modules": _HTTP_MODULES}],
+        "hooks": [{"integration-name": _HTTP, "python-modules": _HTTP_HOOKS}],
         "connection-types": [_archiving_http()],
         "task-decorators": [
             {"name": "archive", "class-name": "platform_ops.ingest.decorator.archive_task"},
@@ -49,7 +50,7 @@ def get_provider_info() -> dict[str, Any]:  # Any: a document of Airflow's schem
 def _archiving_http() -> dict[str, Any]:  # Any: a document of Airflow's schema
     return {
         "connection-type": "archiving_http",
-        "hook-class-name": "platform_ops.sources.http.ArchivingHttpHook",
+        "hook-class-name": "platform_ops.sources.http_hook.ArchivingHttpHook",
         "hook-name": "Archiving HTTP",
         "ui-field-behaviour": {
             "hidden-fields": [],

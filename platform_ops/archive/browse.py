@@ -58,11 +58,14 @@ def slots(
                 yield held
 
 
-def newest(store: Store, templates: Sequence[Template], entity: Entity) -> Held:
+def newest(
+    store: Store, templates: Sequence[Template], entity: Entity, like: Slot | None = None
+) -> Held:
     """The entity's slot with the latest time; of several at that time, the last by key.
 
     Reads the newest day alone where the template has the day right below the entity.
 
+    :param like: Only slots with its partition key and map key.
     :raises NotArchived: It has none.
     """
     found: list[Held] = []
@@ -71,13 +74,21 @@ def newest(store: Store, templates: Sequence[Template], entity: Entity) -> Held:
         for prefix in reversed(
             [f"{folder}/{day}" for day in _days(store, template, folder)] or [folder]
         ):
-            held = [each for each in _below(store, templates, prefix) if each.slot.entity == entity]
+            held = [
+                each
+                for each in _below(store, templates, prefix)
+                if each.slot.entity == entity and (like is None or _alike(each.slot, like))
+            ]
             if held:
                 found.append(max(held, key=lambda each: (each.slot.time_utc, each.folder)))
                 break
     if not found:
         raise NotArchived(f"{entity}: nothing is archived")
     return max(found, key=lambda each: each.slot.time_utc)
+
+
+def _alike(one: Slot, other: Slot) -> bool:
+    return (one.partition_key, one.map_key) == (other.partition_key, other.map_key)
 
 
 def _days(store: Store, template: Template, folder: str) -> list[str]:

@@ -10,6 +10,7 @@ from platform_ops.redaction.requests import (
     ALLOWED_HEADERS,
     REDACTED,
     is_secret_name,
+    keep_secret,
     safe_headers,
     safe_url,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "FieldPath",
     "JsonRedactor",
     "is_secret_name",
+    "keep_secret",
     "safe_headers",
     "safe_url",
 ]

@@ -14,6 +14,7 @@ __all__ = [
     "ALLOWED_HEADERS",
     "REDACTED",
     "is_secret_name",
+    "keep_secret",
     "safe_headers",
     "safe_url",
 ]
@@ -47,6 +48,7 @@ _SECRET_NAME: Final = re.compile(
     r"(?i)(^|[-_.])(app[-_]?id|auth|code|cookie|jwt|key|pass|pwd|session|sid|sig|sign|ticket)([-_.]|$)|"
     r"access[-_]?key|api[-_]?key|authorization|credential|passw|secret|signature|token"
 )
+_told_names: set[str] = set()
 _PARAMETER: Final = re.compile(r"(?P<name>[^&;=]+)=(?P<value>[^&;]*)")
 _LINK_URL: Final = re.compile(r"<([^>]*)>")
 
@@ -75,8 +77,13 @@ def safe_url(url: str) -> str:
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a header or parameter of this name is likely to hold a secret."""
-    return _SECRET_NAME.search(name) is not None
+    """Whether a header or parameter of this name is likely, or known, to hold a secret."""
+    return name.lower() in _told_names or _SECRET_NAME.search(name) is not None
+
+
+def keep_secret(name: str) -> None:
+    """From now on, in this process, take parameters of this name for secrets, however harmless it sounds."""
+    _told_names.add(name.lower())
 
 
 def _kept(parameter: re.Match[str]) -> str:

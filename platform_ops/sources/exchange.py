@@ -5,28 +5,30 @@ from __future__ import annotations
 import hashlib
 import io
 import mimetypes
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import zlib
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from itertools import count
+from email.message import Message
+from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 import requests
-import tenacity
 import urllib3
 
 from platform_ops import metrics
 from platform_ops.entity import Entity, Origin, Part
-from platform_ops.errors import SourceRejected, SourceTruncated, SourceUnavailable
+from platform_ops.errors import SourceRejected, SourceUnavailable
 from platform_ops.redaction import safe_headers, safe_url
-from platform_ops.sources.paging import Page
 
 __all__ = [
-    "Delivery",
     "cause",
     "check_followed",
     "check_status",
+    "closing",
+    "decoded",
     "fingerprint",
+    "innermost",
     "joined",
     "keep_credentials",
     "measure_latency",
@@ -37,15 +39,13 @@ __all__ = [
     "same_origin",
 ]
 
-CHUNK_BYTES: Final = 1 << 20
-PAGE_LIMIT_BYTES: Final = 64 << 20
-"""Largest page that a pagination may look into; larger bodies belong in one response."""
-
 _PASSING_STATUS: Final = {408, 425, 429}
 _FOLLOW_HEADERS: Final = {"accept", "accept-encoding", "user-agent", "range", "if-range"}
 _SUFFIXES: Final = {
     "application/x-ndjson": ".jsonl",
     "application/jsonl": ".jsonl",
+    "application/graphql-response+json": ".json",
+    "multipart/mixed": ".mime",
     "text/xml": ".xml",
 }
 _TYPES: Final = mimetypes.MimeTypes()
@@ -56,112 +56,8 @@ _ADVICE: Final = {
     403: "check what the connection's account may read",
     404: "check the connection's host and the endpoint",
 }
-_BACKOFF: Final = tenacity.wait_exponential_jitter(multiplier=0.2, max=20)
-
-
-class Delivery:
-    """One answer whose body survives a dropped connection, where the server lets it resume.
-
-    :param send: Sends a request and returns the checked answer.
-    :param keep: Keep the body for a pagination to look into.
-    """
-
-    def __init__(
-        self,
-        send: Callable[[requests.PreparedRequest], requests.Response],
-        request: requests.PreparedRequest,
-        entity: Entity,
-        attempts: int,
-        *,
-        keep: bool,
-    ) -> None:
-        self._send, self._request, self._entity = send, request, entity
-        self._attempts = attempts
-        self._kept: list[bytes] | None = [] if keep else None
-        self._response = self._current = self._retried(request)
-        measure_latency(self._response, entity)
-
-    @property
-    def page(self) -> Page:
-        """What a pagination sees, once the body was read."""
-        return Page(self._response.url, self._response.headers, b"".join(self._kept or []))
-
-    def part(self, stem: str) -> Part:
-        """The answer as a part; its body is read as the part is written."""
-        return part_of(self._request, self._response, stem, self._body())
-
-    def close(self) -> None:
-        """Let go of the connection, read to the end or not."""
-        self._current.close()
-
-    def _body(self) -> Iterator[bytes]:
-        received = 0
-        for resumed in count():
-            try:
-                for chunk in self._current.raw.stream(CHUNK_BYTES, decode_content=False):
-                    received += len(chunk)
-                    self._keep(chunk, received)
-                    yield chunk
-            except (urllib3.exceptions.HTTPError, OSError) as err:
-                self.close()
-                if resumed == self._attempts:
-                    raise self._broken(received, err) from err
-                self._current = self._resumed(received, err)
-            else:
-                return
-
-    def _keep(self, chunk: bytes, received: int) -> None:
-        if self._kept is None:
-            return
-        if received > PAGE_LIMIT_BYTES:
-            raise SourceRejected(
-                f"{name(self._request)}: a page past {PAGE_LIMIT_BYTES >> 20} MiB; ask for smaller "
-                "pages, or leave out pagination="
-            )
-        self._kept.append(chunk)
-
-    def _resumed(self, received: int, err: Exception) -> requests.Response:
-        headers = self._response.headers
-        # Only a strong validator promises the same bytes (RFC 9110, section 13.1.5).
-        validator = headers.get("etag", "")
-        if headers.get("accept-ranges") != "bytes" or not validator.startswith('"'):
-            raise self._broken(received, err) from err
-        request = self._request.copy()
-        request.headers.update({"Range": f"bytes={received}-", "If-Range": validator})
-        response = self._retried(request)
-        if not _continues(response, received, validator):
-            response.close()
-            raise SourceUnavailable(
-                f"{name(self._request)}: changed while it was read; nothing of it was kept"
-            ) from err
-        metrics.emit(metrics.RETRIES, 1, self._entity)
-        return response
-
-    def _retried(self, request: requests.PreparedRequest) -> requests.Response:
-        return tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(self._attempts),
-            wait=_wait,
-            retry=tenacity.retry_if_exception_type(SourceUnavailable),
-            before_sleep=lambda _: metrics.emit(metrics.RETRIES, 1, self._entity),
-            reraise=True,
-        )(self._send, request)
-
-    def _broken(self, received: int, err: Exception) -> SourceTruncated:
-        announced = self._response.headers.get("content-length", "an unknown number of")
-        return SourceTruncated(
-            f"{name(self._request)}: broke off after {received} of {announced} bytes "
-            f"({cause(err)}); nothing of it was kept"
-        )
-
-
-def _continues(response: requests.Response, received: int, validator: str) -> bool:
-    """Whether the answer is the rest of the same bytes: some servers ignore ``If-Range``."""
-    headers = response.headers
-    return (
-        response.status_code == 206
-        and headers.get("content-range", "").startswith(f"bytes {received}-")
-        and headers.get("etag", validator) == validator
-    )
+_INFLATED: Final = {"gzip": 47, "x-gzip": 47, "deflate": 47}
+"""Codings that are read here, with zlib's window; the archive keeps every coding as it came."""
 
 
 def prepared(session: requests.Session, request: requests.Request) -> requests.PreparedRequest:
@@ -243,19 +139,57 @@ def check_status(response: requests.Response, request: requests.PreparedRequest)
     response.close()
     fault = f"{name(request)}: HTTP {status} {response.reason or ''}".rstrip()
     if status >= 500 or status in _PASSING_STATUS:
-        raise SourceUnavailable(fault, _retry_after_s(response))
+        wanted_s = _retry_after_s(response)
+        asks = "" if wanted_s is None else f"; it asks to be left alone for {wanted_s:.0f} s"
+        raise SourceUnavailable(fault + asks, wanted_s)
     raise SourceRejected(f"{fault}; {_ADVICE.get(status, 'check the endpoint and its parameters')}")
 
 
 def _retry_after_s(response: requests.Response) -> float | None:
-    text = response.headers.get("retry-after", "")
-    return min(float(text), 60.0) if text.isdigit() else None
+    """Seconds that the source asks for, as a number or as a date (RFC 9110, section 10.2.3)."""
+    text = response.headers.get("retry-after", "").strip()
+    if text.isdecimal():
+        return float(text)
+    try:
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    until = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return max(0.0, (until - datetime.now(UTC)).total_seconds())
 
 
-def _wait(state: tenacity.RetryCallState) -> float:
-    err = state.outcome.exception() if state.outcome else None
-    asked = err.retry_after_s if isinstance(err, SourceUnavailable) else None
-    return asked if asked is not None else _BACKOFF(state)
+def closing(headers: Mapping[str, str]) -> bytes | None:
+    """What a multipart body ends with; None where the answer is no such body."""
+    message = Message()
+    message["content-type"] = headers.get("content-type", "")
+    boundary = message.get_boundary()
+    if message.get_content_maintype() != "multipart" or not boundary:
+        return None
+    return f"--{boundary}--".encode()
+
+
+def decoded(body: bytes, headers: Mapping[str, str], limit_bytes: int, asked: str) -> bytes:
+    """The body without its coding, for a look into it.
+
+    :param limit_bytes: The most that it may become: a small body can unfold into a vast one.
+    :param asked: The request, for the message.
+    :raises SourceRejected: A coding that is not known here, a damaged body, or one past the limit.
+    """
+    coding = headers.get("content-encoding", "identity").strip().lower() or "identity"
+    if coding == "identity" or not body:
+        return body
+    if coding not in _INFLATED:
+        raise SourceRejected(
+            f"{asked}: came in the coding {coding!r}, which a pagination cannot look into; ask for gzip"
+        )
+    inflate = zlib.decompressobj(_INFLATED[coding])
+    try:
+        plain = inflate.decompress(body, limit_bytes)
+    except zlib.error:
+        raise SourceRejected(f"{asked}: is no {coding}, although it says so") from None
+    if inflate.unconsumed_tail:
+        raise SourceRejected(f"{asked}: unfolds into more than {limit_bytes >> 20} MiB")
+    return plain
 
 
 def fingerprint(request: requests.PreparedRequest) -> str:
@@ -329,10 +263,14 @@ def name(request: requests.PreparedRequest) -> str:
 
 def cause(err: BaseException) -> str:
     """The kind of failure, in the words of the innermost error; a URL in them may hold a secret."""
+    return type(innermost(err)).__name__
+
+
+def innermost(err: BaseException) -> BaseException:
+    """The error that the client's libraries have wrapped."""
     while err.args and isinstance(err.args[-1], BaseException):
         err = err.args[-1]
     reason = getattr(err, "reason", None)
     if isinstance(reason, BaseException):
-        return cause(reason)
-    plain = err.__cause__ if isinstance(err.__cause__, (ConnectionError, TimeoutError)) else err
-    return type(plain).__name__
+        return innermost(reason)
+    return err.__cause__ if isinstance(err.__cause__, (ConnectionError, TimeoutError)) else err

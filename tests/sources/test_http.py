@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 
 from platform_ops import archive
 from platform_ops.errors import (
     ConnectionMissing,
-    SourceError,
-    SourceRejected,
     SourceTruncated,
-    SourceUnavailable,
 )
-from platform_ops.settings import Settings
-from platform_ops.sources.http import ArchivingHttpOperator, JsonLink, LinkHeader
-from platform_ops.testing.runner import TaskResult, run_task
+from platform_ops.sources.http import JsonLink, LinkHeader
 from tests.fakes.statsd import Listener
 from tests.fakes.wire import (
     Wire,
@@ -35,54 +29,9 @@ from tests.fakes.wire import (
     stalled,
     wire,
 )
+from tests.sources.outcomes import Fetch, body_of, rejected, unavailable
 
 BODY = bytes(range(256)) * 8192  # 2 MiB: past the first chunk that is read
-ENTITY = "weather.forecast"
-Fetch = Callable[..., TaskResult]
-
-
-@pytest.fixture
-def fetch(server: Wire, platform_archive: Settings, monkeypatch: pytest.MonkeyPatch) -> Fetch:
-    """Run the operator against the server; without retries left, and with hardly any waiting."""
-    server.connect(monkeypatch, password="hunter2", **{"X-API-Key": "hunter3"})
-    monkeypatch.setattr("platform_ops.sources.exchange._BACKOFF", lambda _: 0.0)
-
-    def run(**arguments: Any) -> TaskResult:
-        given = {"endpoint": "/f", "http_conn_id": "source", "retries": 2, **arguments}
-        with DAG("weather"):
-            operator = ArchivingHttpOperator(task_id="forecast", entity=ENTITY, **given)
-        return run_task(operator, at="2024-03-05")
-
-    return run
-
-
-def body_of(ran: TaskResult) -> bytes:
-    assert ran.state == "success", ran.error
-    return archive.open(ran.xcom).read()
-
-
-def rejected(ran: TaskResult, kind: type[SourceError] = SourceRejected) -> str:
-    """The message of a failure that Airflow does not retry."""
-    assert ran.state == "failed", ran
-    assert isinstance(ran.error, AirflowFailException)
-    assert type(ran.error.__cause__) is kind
-    return nothing_left(ran)
-
-
-def unavailable(ran: TaskResult, kind: type[SourceError] = SourceUnavailable) -> str:
-    """The message of a failure that Airflow retries."""
-    assert ran.state == "up_for_retry", ran
-    assert type(ran.error) is kind
-    return nothing_left(ran)
-
-
-def nothing_left(ran: TaskResult) -> str:
-    assert list(archive.find(ENTITY)) == []
-    assert (ran.xcom, dict(ran.asset_events)) == (None, {})
-    assert "hunter" not in str(ran.error)
-    return str(ran.error)
-
-
 # --- Answers that are errors ----------------------------------------------------------------------
 
 
@@ -131,16 +80,24 @@ def test_the_time_that_the_source_asks_for_is_granted(
     server: Wire, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[float] = []
-    monkeypatch.setattr("tenacity.nap.time.sleep", waited.append)
+    monkeypatch.setattr("tenacity.sleep_using_event", lambda _: waited.append)
+    monkeypatch.setattr("threading.Event.wait", lambda *_: True)
     server.on(
         "/f",
         say(status=429, headers={"Retry-After": "7"}),
-        say(status=503, headers={"Retry-After": "86400"}),
         say(status=503, headers={"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}),
+        say(status=503, headers={"Retry-After": "soon"}),
         say(b"now"),
     )
     assert body_of(fetch(attempts=4)) == b"now"
-    assert waited == [7.0, 60.0, 0.0]
+    assert waited == [7.0, 0.0, 0.0]
+
+
+def test_a_wait_too_long_for_a_task_is_left_to_airflows_retry(server: Wire, fetch: Fetch) -> None:
+    server.on("/f", say(status=503, headers={"Retry-After": "86400"}))
+    message = unavailable(fetch(attempts=4))
+    assert message.endswith("HTTP 503 Service Unavailable; it asks to be left alone for 86400 s")
+    assert len(server.requests) == 1
 
 
 def test_a_source_that_stays_down_is_left_to_airflows_retry(server: Wire, fetch: Fetch) -> None:
@@ -506,9 +463,10 @@ def test_a_page_fails_and_none_is_visible(server: Wire, fetch: Fetch) -> None:
 def test_a_page_too_big_to_look_into_is_refused(
     server: Wire, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("platform_ops.sources.exchange.PAGE_LIMIT_BYTES", 1 << 20)
+    monkeypatch.setattr("platform_ops.sources.delivery.PAGE_LIMIT_BYTES", 1 << 20)
     server.on("/f", say(BODY))
-    assert "a page past 1 MiB" in rejected(fetch(pagination=LinkHeader()))
+    assert "a page past 1 MiB" in rejected(fetch(pagination=JsonLink("next")))
+    assert body_of(fetch(pagination=LinkHeader())) == BODY
 
 
 # --- The archive's own trouble, in a task ---------------------------------------------------------
