@@ -202,6 +202,7 @@ def integration(session: nox.Session) -> None:
     session.install("--editable", ".[all]", "--group", "demo", "--group", "integration", *LOCKED)
     session.env["CHROMIUM"] = _chromium(session)
     session.env["AZURITE"] = _azurite(session)
+    _system_program(session, ("prometheus",), package="prometheus")
     apart = "--ignore=tests/integration/sources"  # the session below
     _run_with_grace(session, "pytest", "tests/integration", apart, *session.posargs)
 

@@ -57,6 +57,7 @@ airflow_catalog = {
     "tables": {
         "url-fields": "site_tables:url_fields",
         "url-examples": "site_tables:url_examples",
+        "alerts": "site_tables:alerts",
     },
     "entities": "platform_ops.published:published",
     "dags": ["examples"],

@@ -8,15 +8,19 @@ series. The site's page is drawn from :data:`METRICS`.
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from platform_ops import settings
 from platform_ops.entity import Entity
 
 __all__ = [
     "ADOPTED",
     "BYTES",
+    "COMMITTED_AT",
     "CONFLICTS",
+    "DUE_AT",
     "DURATION",
     "EMPTY",
     "ENTITIES",
@@ -33,13 +37,19 @@ __all__ = [
     "SWEPT",
     "UNCHANGED",
     "UNDECLARED",
+    "UNNAMED",
     "VERIFIED_BYTES",
     "VERIFY_FAULTS",
     "Metric",
     "emit",
+    "tag_value",
 ]
 
 log = logging.getLogger(__name__)
+
+UNNAMED: Final = "undeclared"
+"""The tag of entities that the site counts together."""
+_TAG_LIMIT: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +69,38 @@ class Metric:
     help: str
     tags: tuple[str, ...] = ("source", "entity")
 
+    @property
+    def series(self) -> str:
+        """Its name in Prometheus, by that system's own rules: base units, ``_total`` for what adds up.
+
+        Source: https://prometheus.io/docs/practices/naming/
+        """
+        stem = self.name.replace(".", "_")
+        if self.kind == "counter":
+            return f"{stem}_total"
+        # An exporter of statsd turns a timer's milliseconds into Prometheus' seconds.
+        unit = "_seconds" if self.kind == "timer" or self.unit.startswith("seconds") else ""
+        return f"{stem}{unit}"
+
 
 ENTITIES: Final = Metric(
     "platform_ops.entities",
     "counter",
     "revisions",
     "Revisions committed; at least once each, since a retry counts what it adopts.",
+)
+COMMITTED_AT: Final = Metric(
+    "platform_ops.committed_at",
+    "gauge",
+    "seconds since 1970",
+    "When a revision was committed last, by the clock of the worker.",
+)
+DUE_AT: Final = Metric(
+    "platform_ops.due_at",
+    "gauge",
+    "seconds since 1970",
+    "By when the next slot has to be there, of an entity with a ``schedule``; not sent by a backfill, "
+    "whose next slot was due long ago.",
 )
 PARTS: Final = Metric(
     "platform_ops.parts", "counter", "payloads", "Payloads in committed revisions."
@@ -153,6 +189,8 @@ REMOVED_BYTES: Final = Metric(
 
 METRICS: Final = (
     ENTITIES,
+    COMMITTED_AT,
+    DUE_AT,
     PARTS,
     BYTES,
     ROWS,
@@ -186,12 +224,11 @@ def emit(metric: Metric, value: float, entity: Entity, **tags: str) -> None:
         from airflow.sdk.observability import stats
     except ImportError:
         return
-    named = {"source": entity.source, "entity": entity.name, **tags}
     try:
-        # Statsd's own marks (, = : |) in a value would cost the tag, or tear the line in two.
+        name = entity.name if _is_named(entity) else UNNAMED
         named = {
-            name: stats.normalize_name_for_stats(value, log_warning=False)
-            for name, value in named.items()
+            tag: tag_value(text)
+            for tag, text in {"source": entity.source, "entity": name, **tags}.items()
         }
         if metric.kind == "counter":
             stats.incr(metric.name, int(value), tags=named)
@@ -201,3 +238,19 @@ def emit(metric: Metric, value: float, entity: Entity, **tags: str) -> None:
             stats.timing(metric.name, float(value), tags=named)
     except Exception:  # A broken backend must not cost anybody their data.
         log.warning("metric %s was not emitted", metric.name, exc_info=True)
+
+
+def tag_value(text: str) -> str:
+    """A value as every backend takes it: statsd's own marks would cost the tag, or tear the line in two.
+
+    :return: Of ``A-Z a-z 0-9 . _ -``, at most 120 characters.
+    """
+    return re.sub(r"[^A-Za-z0-9._-]", "_", text)[:_TAG_LIMIT]
+
+
+def _is_named(entity: Entity) -> bool:
+    """Whether the entity has series of its own; names that are made in code could be without end."""
+    from airflow.sdk import conf
+
+    site = settings.load(conf.get("platform_ops", "config", fallback=None)).settings
+    return site.metrics.undeclared == "named" or site.declared(entity) is not None

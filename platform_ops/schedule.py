@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 __all__ = ["Schedule", "inferred"]
 
+_FORESEEN: Final = timedelta(days=366 * 5)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EVERY: Final = re.compile(r"every (?P<count>[1-9][0-9]*)? ?(?P<unit>minute|hour|day|week)s?")
 _PRESETS: Final = {
@@ -71,6 +72,17 @@ class Schedule:
         if self.period is not None:
             return _periodic(self.period, self.anchor, since, until)
         return self._cron(since, until)
+
+    def due_after(self, time: datetime, grace: timedelta | None = None) -> datetime | None:
+        """By when the slot after the one of ``time`` has to be there; None where none follows.
+
+        :param grace: How long after its own time a slot may come; until the next one's where None.
+        """
+        following = self.times(time + timedelta(microseconds=1), time + _FORESEEN)
+        after = next(following, None)
+        if after is None:
+            return None
+        return next(following, None) if grace is None else after + grace
 
     def _cron(self, since: datetime, until: datetime) -> Iterator[datetime]:
         from croniter import croniter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,18 @@ def main() -> None:
                 task_id="http", entity="weather.forecast", endpoint="/f", http_conn_id="source"
             )
         run_task(fetch, at=day)
+        scheduled(patch)
         keep(day, patch)
+
+
+def scheduled(patch: pytest.MonkeyPatch) -> None:
+    """An entity whose next slot is due at a time that the site names."""
+    place = Disk(Path(site_settings().archive.root.removeprefix("file://")))
+    config = place.folder / "scheduled.toml"
+    config.write_text('[sources.shop.entities.hourly]\nschedule = "@hourly"\ngrace_minutes = 10\n')
+    patch.setenv("PLATFORM_OPS_CONFIG", str(config))
+    run_task(given("shop.hourly", b"x"), at=f"{datetime.now(UTC):%Y-%m-%dT%H:00Z}")
+    run_task(given("shop.hourly", b"x"), at="2024-03-05T10:00Z")
 
 
 def keep(day: str, patch: pytest.MonkeyPatch) -> None:

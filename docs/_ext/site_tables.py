@@ -1,10 +1,11 @@
-"""Tables of the page on URLs, computed by the code that they describe."""
+"""Tables of the pages on URLs and metrics, computed by the code that they describe."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 from platform_ops.entity import Entity, Slot
+from platform_ops.monitoring import ALERTS
 from platform_ops.url_scheme import DEFAULT_TEMPLATE, FIELDS, Template
 
 Rows = tuple[tuple[str, ...], list[tuple[str, ...]]]
@@ -32,3 +33,18 @@ def url_examples() -> Rows:
     """Slots and their folders under the default template."""
     template = Template.compile(DEFAULT_TEMPLATE)
     return ("Slot", "Folder"), [(title, f"``{template.render(slot)}``") for title, slot in _SLOTS]
+
+
+def alerts() -> Rows:
+    """What wakes somebody up, and where they look first."""
+    rows = [
+        (
+            f"``{alert.name}``",
+            alert.severity,
+            alert.summary.replace("{{ $labels.source }}.{{ $labels.entity }}", "an entity"),
+            f"``{alert.when}``",
+            f":doc:`/runbooks/{alert.runbook}`",
+        )
+        for alert in ALERTS
+    ]
+    return ("Alert", "Severity", "Says that", "When", "Runbook"), rows

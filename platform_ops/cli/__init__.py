@@ -22,6 +22,10 @@ _COMMANDS: Final = {
         "List, show, read, verify and keep what is archived.",
     ),
     "docs": ("platform_ops.cli.docs:docs", "Build and check the documentation site."),
+    "monitoring": (
+        "platform_ops.cli.monitoring:monitoring",
+        "Print what Prometheus and Grafana need to watch it.",
+    ),
     "doctor": ("platform_ops.cli.doctor:doctor", "Say what is set, from where, and what is wrong."),
 }
 """Name, where it is defined, and its line of help: known without importing it."""

@@ -6,18 +6,20 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from platform_ops import metrics
 from platform_ops.archive import Commit, Outcome
-from platform_ops.entity import Entity
+from platform_ops.entity import Entity, Slot
 from platform_ops.errors import PlatformError
 from platform_ops.ingest.capture import Capture
-from platform_ops.ingest.context import asset
+from platform_ops.ingest.context import asset, site_settings
 from platform_ops.ingest.watermark import advance
 from platform_ops.runconf import Wish
+from platform_ops.schedule import Schedule
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -79,6 +81,8 @@ def _measure(entity: Entity, commit: Commit, duration_ms: float) -> None:
             return
         # A retry counts what it adopts: the try that committed may have died before it could.
     metrics.emit(metrics.ENTITIES, 1, entity)
+    metrics.emit(metrics.COMMITTED_AT, manifest.committed_at_utc.timestamp(), entity)
+    _measure_due(manifest.slot)
     metrics.emit(metrics.PARTS, manifest.bodies, entity)
     metrics.emit(metrics.BYTES, manifest.size_bytes, entity)
     if commit.outcome is not Outcome.ADOPTED:
@@ -89,6 +93,19 @@ def _measure(entity: Entity, commit: Commit, duration_ms: float) -> None:
         metrics.emit(metrics.UNCHANGED, 1, entity)
     if manifest.size_bytes == 0:
         metrics.emit(metrics.EMPTY, 1, entity)
+
+
+def _measure_due(slot: Slot) -> None:
+    """Tell when the next slot is due, where the site says when slots are expected."""
+    agreement = site_settings().declared(slot.entity)
+    if agreement is None or agreement.schedule is None:
+        return
+    schedule = Schedule.parse(agreement.schedule, agreement.timezone)
+    grace = agreement.grace_minutes
+    due = schedule.due_after(slot.time_utc, None if grace is None else timedelta(minutes=grace))
+    # The slot after one of a backfill was due long ago: who is on call knows, or should not be woken.
+    if due is not None and due > datetime.now(UTC):
+        metrics.emit(metrics.DUE_AT, due.timestamp(), slot.entity)
 
 
 @contextmanager

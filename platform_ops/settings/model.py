@@ -21,6 +21,7 @@ __all__ = [
     "Codec",
     "DocsSettings",
     "EntitySettings",
+    "MetricsSettings",
     "Mode",
     "OnExisting",
     "Section",
@@ -264,6 +265,18 @@ class DocsSettings(Section):
     )
 
 
+class MetricsSettings(Section):
+    """``[metrics]``: what is told of entities to whatever watches them."""
+
+    undeclared: Literal["named", "together"] = Field(
+        "named",
+        description=(
+            "Whether entities that this file lacks have series of their own, or one together as "
+            "``undeclared``: then the file bounds how many series there are."
+        ),
+    )
+
+
 class Settings(Section):
     """All of ``platform.toml``."""
 
@@ -272,6 +285,10 @@ class Settings(Section):
     )
     docs: DocsSettings = Field(
         default_factory=DocsSettings, description="The site that describes what runs here."
+    )
+    metrics: MetricsSettings = Field(
+        default_factory=MetricsSettings,
+        description="What is told of entities to what watches them.",
     )
     sources: dict[Annotated[str, AfterValidator(_checked_source)], SourceSettings] = Field(
         default_factory=dict, description="The systems that entities come from, by name."
