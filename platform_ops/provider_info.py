@@ -62,9 +62,12 @@ def _archiving_http() -> dict[str, Any]:  # Any: a document of Airflow's schema
             "placeholders": {
                 "host": "https://api.example.com",
                 "schema": "https, where the base URL names no protocol",
-                "login": "user of HTTP basic authentication",
-                "password": "its password",
+                "login": "user of HTTP basic authentication, or OAuth2 client id",
+                "password": "password, bearer token, API key, or OAuth2 client secret",
                 "entity": "weather.forecast",
+                "api_key_name": "X-API-Key",
+                "token_url": "https://login.example.com/oauth2/token",
+                "scope": "read:orders read:stock",
             },
         },
         "conn-fields": {
@@ -76,6 +79,7 @@ def _archiving_http() -> dict[str, Any]:  # Any: a document of Airflow's schema
                 ),
                 "schema": {"type": ["string", "null"]},
             },
+            **_auth_fields(),
             # No field for verify: a form writes false for a box that nobody touched.
             "timeout": {
                 "label": "Timeout (seconds)",
@@ -86,6 +90,46 @@ def _archiving_http() -> dict[str, Any]:  # Any: a document of Airflow's schema
                 "schema": {"type": ["number", "null"], "exclusiveMinimum": 0},
             },
         },
+    }
+
+
+def _auth_fields() -> dict[str, Any]:  # Any: a document of Airflow's schema
+    def choice(label: str, description: str, *choices: str) -> dict[str, Any]:  # Any: as above
+        schema = {"type": ["string", "null"], "enum": [*choices, None]}
+        return {"label": label, "description": description, "schema": schema}
+
+    def text(label: str, description: str) -> dict[str, Any]:  # Any: as above
+        schema = {"type": ["string", "null"]}
+        return {"label": label, "description": description, "schema": schema}
+
+    return {
+        "auth": choice(
+            "Authentication",
+            "What the password is: of a user (basic), a bearer token, an API key, or the secret of an "
+            "OAuth2 client, which asks for a token of its own. Where it is empty: basic with a login, "
+            "and none without.",
+            "basic",
+            "bearer",
+            "api_key",
+            "oauth2",
+        ),
+        "api_key_in": choice(
+            "API key: where", "Where the key goes; header where it is empty.", "header", "query"
+        ),
+        "api_key_name": text(
+            "API key: name",
+            "Header or parameter that takes the key; X-API-Key or api_key where it is empty.",
+        ),
+        "token_url": text("OAuth2: token URL", "Whole address of the endpoint that grants tokens."),
+        "scope": text("OAuth2: scope", "What to ask the token for, with spaces between."),
+        "audience": text("OAuth2: audience", "Whom the token is for, where the source wants that."),
+        "client_auth": choice(
+            "OAuth2: client",
+            "How the client proves itself: by basic authentication, or in the body of the request; "
+            "basic where it is empty.",
+            "basic",
+            "body",
+        ),
     }
 
 

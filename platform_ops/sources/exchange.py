@@ -113,6 +113,12 @@ def check_followed(response: requests.Response, request: requests.PreparedReques
 
     :raises SourceRejected: 3xx, for instance where the connection's extra forbids redirects.
     """
+    if response.status_code == 304:
+        response.close()
+        raise SourceRejected(
+            f"{name(request)}: HTTP 304, nothing has changed, although nobody asked whether; leave "
+            "out If-None-Match and If-Modified-Since, and give conditional=True instead"
+        )
     if 300 <= response.status_code < 400:
         response.close()
         target = safe_url(response.headers.get("location", "nowhere"))

@@ -113,8 +113,8 @@ class Capture:
             seen.add(_question(request))
             delivery = Delivery(channel, request, number=number, keep=self._keeps)
             with _closed(delivery):
-                if delivery.status == 304:
-                    raise self._unchanged(request)
+                if delivery.status == 304 and self.known is not None:
+                    raise Unchanged(self.known)
                 yield delivery
             if self.pagination is None:
                 return
@@ -190,11 +190,6 @@ class Capture:
         if response.status_code != 304:
             exchange.check_followed(response, request)
         return response
-
-    def _unchanged(self, request: requests.PreparedRequest) -> Exception:
-        if self.known is None:
-            return SourceRejected(f"{exchange.name(request)}: HTTP 304, which was not asked for")
-        return Unchanged(self.known)
 
     def _endless(self, request: requests.PreparedRequest) -> SourceRejected:
         return SourceRejected(

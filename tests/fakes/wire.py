@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -54,15 +55,17 @@ class Wire:
         *,
         conn_type: str = "archiving_http",
         password: str | None = None,
+        login: str | None = "user",
         **extra: Any,  # Any: JSON values
     ) -> None:
         """Make the server known to Airflow as a connection."""
         parts = urlsplit(self.url)
         plain = {
             "conn_type": conn_type,
+            "schema": parts.scheme,
             "host": parts.hostname,
             "port": parts.port,
-            "login": "user" if password else None,
+            "login": login if password else None,
             "password": password,
             "extra": extra,
         }
@@ -70,10 +73,12 @@ class Wire:
 
 
 @contextmanager
-def wire(host: str = "127.0.0.1") -> Iterator[Wire]:
+def wire(host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Iterator[Wire]:
     """Serve on a free port of loopback until the block ends."""
     server = _Server((host, 0), Exchange)
-    server.wire = Wire(f"http://{host}:{server.server_port}")
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    server.wire = Wire(f"{'https' if tls else 'http'}://{host}:{server.server_port}")
     thread = threading.Thread(
         target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
     )
