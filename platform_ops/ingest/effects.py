@@ -15,6 +15,7 @@ from platform_ops import metrics
 from platform_ops.archive import Commit, Outcome
 from platform_ops.entity import Entity, Slot
 from platform_ops.errors import PlatformError
+from platform_ops.ingest import lineage
 from platform_ops.ingest.capture import Capture
 from platform_ops.ingest.context import asset, site_settings
 from platform_ops.ingest.watermark import advance
@@ -47,6 +48,7 @@ def take_effect(context: Context, capture: Capture, wish: Wish) -> None:
         context["outlet_events"][outlet].extra = commit.reference.to_dict()
     if commit.outcome in TAKEN:
         advance(context, entity, commit.manifest.watermark)
+    lineage.collect(capture)
     log.info(
         "%s %s: revision %d, %d bytes in %d bodies, %s",
         commit.outcome.value,

@@ -17,13 +17,16 @@ from platform_ops.ingest.capture import Capture, Unchanged
 from platform_ops.ingest.context import asset, slot_of
 from platform_ops.ingest.docs_link import DocsLink
 from platform_ops.ingest.effects import TAKEN, reported
+from platform_ops.ingest.lineage import facets_of
 from platform_ops.ingest.replay import changed_request
 from platform_ops.ingest.session import archive_session, require_known
 from platform_ops.settings import Codec, Mode, OnExisting
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import BaseOperatorLink, Context
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
+    from airflow.sdk.types import RuntimeTaskInstanceProtocol as RuntimeTaskInstance
 
 __all__ = ["ArchivingOperator"]
 
@@ -81,6 +84,7 @@ class ArchivingOperator(BaseOperator):
         self.on_existing = on_existing
         self.codec = codec
         self.pack = pack
+        self._committed: Manifest | None = None
 
     @classmethod
     def partial(cls, **kwargs: Any) -> OperatorPartial:  # Any: this operator's arguments
@@ -142,7 +146,21 @@ class ArchivingOperator(BaseOperator):
         if capture.commit.outcome in TAKEN:
             with reported(capture.slot.entity):
                 self.acknowledge(context, capture.manifest)
+        self._committed = capture.manifest
         return capture.reference.to_dict()
+
+    def get_openlineage_facets_on_complete(
+        self,
+        task_instance: RuntimeTaskInstance,  # noqa: ARG002  # as OpenLineage's provider calls it
+    ) -> OperatorLineage | None:
+        """What OpenLineage is told of this try: the source's data as inputs, the revision as output.
+
+        :return: Shape ``(inputs, outputs)``; the output has its version (revision and digest), schema
+            where it is a table, statistics, storage, owner and the entity's asset as another name.
+
+        Source: https://openlineage.io/docs/spec/facets/
+        """
+        return facets_of(self._committed) if self._committed is not None else None
 
     def _take(self, context: Context, capture: Capture) -> None:
         try:

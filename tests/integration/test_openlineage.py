@@ -1,0 +1,114 @@
+"""A real Airflow with OpenLineage's provider, sending to a sink over HTTP."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from tests.demo.airflow import ROOT, Airflow, free_port
+from tests.demo.processes import Nursery, poll
+from tests.demo.source import Source
+
+DAGS = ("daily_weather", "stock_operator")
+"""Our operator, and Airflow's own over our connection type."""
+
+
+class Sink(BaseHTTPRequestHandler):
+    events: list[dict[str, Any]]
+
+    def do_POST(self) -> None:  # the name that http.server calls
+        self.events.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(201)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as in http.server
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def completed(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[str, list[dict[str, Any]]]]:
+    """The events of completed tasks, by job."""
+    folder = tmp_path_factory.mktemp("openlineage")
+    (folder / "dags").mkdir()
+    for name in DAGS:
+        shutil.copy(ROOT / "docs" / "examples" / f"{name}.py", folder / "dags")
+    handler = type("Handler", (Sink,), {"events": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    with ExitStack() as stack:
+        serving = Thread(target=server.serve_forever)
+        serving.start()
+        stack.callback(serving.join)
+        stack.callback(server.server_close)
+        stack.callback(server.shutdown)
+        source = stack.enter_context(Source.started())
+        nursery = stack.enter_context(Nursery.opened(folder / "logs"))
+        transport = {"type": "http", "url": f"http://127.0.0.1:{server.server_port}"}
+        variables = {
+            **source.environment(),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
+            "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(transport),
+            "AIRFLOW__OPENLINEAGE__NAMESPACE": "test",
+        }
+        airflow = Airflow(folder / "airflow", nursery, free_port(), variables)
+        airflow.start()
+        airflow.ready()
+
+        def by_job() -> dict[str, list[dict[str, Any]]]:
+            found: dict[str, list[dict[str, Any]]] = {}
+            for event in list(handler.events):
+                if event["eventType"] == "COMPLETE":
+                    found.setdefault(event["job"]["name"], []).append(event)
+            return found
+
+        def all_there() -> bool:
+            nursery.check()
+            found = by_job()
+            return all(
+                len([each for job in found if job.startswith(f"{dag}.") for each in found[job]])
+                >= 3
+                for dag in DAGS
+            )
+
+        poll(all_there, "the events of both DAGs", 240, interval_s=0.5)
+        yield by_job()
+
+
+def test_our_operator_tells_its_source_and_its_revision(
+    completed: dict[str, list[dict[str, Any]]],
+) -> None:
+    events = [
+        event
+        for job, found in completed.items()
+        if job.startswith("daily_weather.")
+        for event in found
+        if any("noaa.daily_weather" in each["name"] for each in event["outputs"])
+    ]
+    assert len(events) == 3
+    for event in events:
+        assert event["inputs"]
+        (output,) = [each for each in event["outputs"] if "noaa.daily_weather" in each["name"]]
+        assert output["facets"]["version"]["datasetVersion"].startswith("1:")
+        assert output["outputFacets"]["outputStatistics"]["size"] > 0
+
+
+def test_a_stock_operator_over_our_hook_tells_the_archived_files(
+    completed: dict[str, list[dict[str, Any]]],
+) -> None:
+    outputs = [
+        output["name"]
+        for job, found in completed.items()
+        if job.startswith("stock_operator.")
+        for event in found
+        for output in event["outputs"]
+    ]
+    assert len([name for name in outputs if "/archive/data/v1/" in name]) == 3
