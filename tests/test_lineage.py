@@ -111,7 +111,7 @@ def test_a_table_tells_its_columns_and_its_format() -> None:
 
 
 def test_airflows_own_collector_hears_of_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    collector = HookLineageCollector()
+    collector = HookLineageCollector()  # type: ignore[no-untyped-call]  # Airflow's own
     monkeypatch.setattr("airflow.sdk.lineage.get_hook_lineage_collector", lambda: collector)
     reference = ran(Pages)
     heard = collector.collected_assets

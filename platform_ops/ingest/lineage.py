@@ -9,7 +9,7 @@ Source: https://openlineage.io/docs/spec/naming and https://openlineage.io/docs/
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from platform_ops import archive, tabular
@@ -33,13 +33,14 @@ def collect(capture: Capture) -> None:
     from airflow.sdk.lineage import get_hook_lineage_collector
 
     collector = get_hook_lineage_collector()
+    context: Any = capture  # Any: the collector takes whatever has an id, and is typed for hooks
     for namespace, name in _inputs(capture.manifest):
-        collector.add_input_asset(capture, uri=f"{namespace}/{name}")
+        collector.add_input_asset(context, uri=f"{namespace}/{name}")
     for url in capture.reference.payload_urls[:_INPUTS]:
-        collector.add_output_asset(capture, uri=url)
+        collector.add_output_asset(context, uri=url)
 
 
-def facets_of(manifest: Manifest) -> OperatorLineage:
+def facets_of(manifest: Manifest) -> OperatorLineage[Any, Any]:  # Any: facets of every kind
     """The event's datasets and facets for one committed revision."""
     from airflow.providers.openlineage.extractors import OperatorLineage
 

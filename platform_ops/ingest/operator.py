@@ -152,7 +152,7 @@ class ArchivingOperator(BaseOperator):
     def get_openlineage_facets_on_complete(
         self,
         task_instance: RuntimeTaskInstance,  # noqa: ARG002  # as OpenLineage's provider calls it
-    ) -> OperatorLineage | None:
+    ) -> OperatorLineage[Any, Any] | None:  # Any: facets of every kind
         """What OpenLineage is told of this try: the source's data as inputs, the revision as output.
 
         :return: Shape ``(inputs, outputs)``; the output has its version (revision and digest), schema

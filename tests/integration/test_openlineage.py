@@ -42,7 +42,8 @@ def completed(
     (folder / "dags").mkdir()
     for name in DAGS:
         shutil.copy(ROOT / "docs" / "examples" / f"{name}.py", folder / "dags")
-    handler = type("Handler", (Sink,), {"events": []})
+    heard: list[dict[str, Any]] = []
+    handler = type("Handler", (Sink,), {"events": heard})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     with ExitStack() as stack:
         serving = Thread(target=server.serve_forever)
@@ -65,7 +66,7 @@ def completed(
 
         def by_job() -> dict[str, list[dict[str, Any]]]:
             found: dict[str, list[dict[str, Any]]] = {}
-            for event in list(handler.events):
+            for event in list(heard):
                 if event["eventType"] == "COMPLETE":
                     found.setdefault(event["job"]["name"], []).append(event)
             return found
