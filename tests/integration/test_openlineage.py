@@ -66,7 +66,7 @@ def completed(
 
         def by_job() -> dict[str, list[dict[str, Any]]]:
             found: dict[str, list[dict[str, Any]]] = {}
-            for event in list(heard):
+            for event in heard:
                 if event["eventType"] == "COMPLETE":
                     found.setdefault(event["job"]["name"], []).append(event)
             return found
