@@ -1,4 +1,4 @@
-"""Keeping the archive on Airflow's own workers: verify, expire, sweep and export, shard by shard.
+"""Keeping the archive on Airflow's own workers: verify, expire, sweep, erase and export.
 
 A shard is a prefix of the slots' folders. :class:`ArchiveShardsOperator` lists them, and the others map
 over that list, so that as many workers as there are take part.
@@ -19,8 +19,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from platform_ops import archive, metrics
 from platform_ops.archive import LeftAlone, Removal, Stray
 from platform_ops.archive.tombstones import PAYLOAD
-from platform_ops.entity import Entity
-from platform_ops.errors import NotArchived
+from platform_ops.entity import Entity, Slot
+from platform_ops.errors import NotArchived, PlatformError
 from platform_ops.ingest import site_settings
 from platform_ops.url_scheme import Template, decode
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from platform_ops.settings import Settings
 
 __all__ = [
+    "ArchiveEraseOperator",
     "ArchiveExpireOperator",
     "ArchiveExportOperator",
     "ArchiveShardsOperator",
@@ -205,6 +206,84 @@ class ArchiveExpireOperator(_ShardOperator):
                 metrics.emit(metrics.EXPIRED, 1, each.slot.entity)
             elif each.done:
                 metrics.emit(metrics.REMOVED_BYTES, each.size_bytes, each.slot.entity)
+
+
+class ArchiveEraseOperator(BaseOperator):
+    """Erase what one request asks for: a body, a revision, or all of a slot's.
+
+    Without an entity there is no request, and the task is skipped.
+
+    :param entity: Whose, as ``source.name``.
+    :param time: Of the slot, ISO 8601 with a zone.
+    :param reason: The request, in words; the tombstone keeps it.
+    :param by: Who asks for it; the run where it is empty.
+    :param name: Of one body, to erase that alone, in a pack too; all of the revision where empty.
+    :param revision: Its number; every revision of the slot where empty.
+    :param partition_key: Of the slot.
+    :param map_key: Of the slot.
+    :param delete: Do it; it is only named otherwise.
+    :raises ArchiveHeld: A legal hold covers the slot.
+    :raises NotArchived: There is no such slot, revision or body.
+    :raises ArchiveUnavailable: The store is out of reach.
+    """
+
+    template_fields: Sequence[str] = (
+        *("entity", "time", "reason", "by", "name", "revision", "partition_key", "map_key"),
+    )
+
+    def __init__(
+        self,
+        *,
+        entity: str,
+        time: str,
+        reason: str,
+        by: str = "",
+        name: str = "",
+        revision: int | str = "",
+        partition_key: str | None = None,
+        map_key: str | None = None,
+        delete: bool = False,
+        **kwargs: Any,  # Any: as above
+    ) -> None:
+        super().__init__(**kwargs)
+        self.entity = entity
+        self.time = time
+        self.reason = reason
+        self.by = by
+        self.name = name
+        self.revision = revision
+        self.partition_key = partition_key
+        self.map_key = map_key
+        self.delete = delete
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Name each step in the log; the counts of what was erased go to XCom."""
+        if not self.entity:
+            raise AirflowSkipException("no request: start it with an entity, a time and a reason")
+        run = context["dag_run"]
+        moment = datetime.fromisoformat(self.time)
+        slot = Slot(Entity.parse(self.entity), moment, self.partition_key, self.map_key)
+        try:
+            found = archive.erase(
+                slot,
+                int(self.revision) if self.revision else None,
+                name=self.name or None,
+                reason=self.reason,
+                by=self.by or f"{run.dag_id}.{self.task_id} {run.run_id}",
+                delete=self.delete,
+                settings=site_settings(),
+            )
+        except PlatformError as err:
+            if err.retryable:
+                raise
+            raise AirflowFailException(f"{type(err).__name__}: {err}") from err
+        done: Counter[str] = Counter()
+        for each in found:
+            self.log.info("%s %s %s: %s", each.step, each.url, each.body or "", each.reason)
+            done.update(_steps(each))
+            if each.done and each.step == "remove":
+                metrics.emit(metrics.REMOVED_BYTES, each.size_bytes, each.slot.entity)
+        return dict(done)
 
 
 class ArchiveExportOperator(BaseOperator):

@@ -12,6 +12,7 @@ from airflow.sdk import DAG
 
 from platform_ops import archive
 from platform_ops.maintenance import (
+    ArchiveEraseOperator,
     ArchiveExpireOperator,
     ArchiveExportOperator,
     ArchiveShardsOperator,
@@ -166,3 +167,39 @@ def test_the_example_writes_a_year_as_a_bag(
     )
     assert ended["bag"].xcom == f"{tmp_path}/2024"
     assert len([path for path in (tmp_path / "2024" / "data").rglob("*") if path.is_file()]) == 3
+
+
+def test_erase_takes_one_body_and_leaves_the_others(
+    place: Disk, platform_archive: Settings, run_task: RunTask
+) -> None:
+    commit(platform_archive, part(b"sunny", "a"), part(b"mild", "b"))
+    asked = {"entity": "weather.forecast", "time": "{{ ds }}T00:00:00Z", "reason": "request 4711"}
+    dry = ran(run_task, ArchiveEraseOperator, **asked, name="b")
+    assert dry.xcom == {"to_bury": 1, "to_bury_bytes": 4}
+    done = ran(run_task, ArchiveEraseOperator, **asked, name="b", delete=True)
+    assert done.xcom == {"bury": 1, "bury_bytes": 4, "remove": 1, "remove_bytes": 4}
+    assert [each.read() for each in archive.bodies(slot(), platform_archive)] == [b"sunny"]
+    record = next(key for key in place.objects() if key.startswith("tombstones/"))
+    assert '"by": "keeping.keep ' in place.read(record).decode()
+
+
+def test_erase_of_what_is_held_fails_for_good(
+    platform_archive: Settings, run_task: RunTask
+) -> None:
+    commit(platform_archive, part(b"sunny", "a"))
+    hold = archive.hold("weather", reason="lawsuit 7", by="counsel", settings=platform_archive)
+    asked = {"entity": "weather.forecast", "time": DAY + "T00:00:00Z", "reason": "request 4711"}
+    failed = ran(run_task, ArchiveEraseOperator, **asked, revision=1, delete=True)
+    assert failed.state == "failed"
+    assert "ArchiveHeld: " in str(failed.error)
+    assert hold.id in str(failed.error)
+
+
+def test_the_example_erases_what_it_is_started_with_and_nothing_otherwise(
+    platform_archive: Settings, run_dag: RunDag
+) -> None:
+    commit(platform_archive, part(b"sunny", "a"), part(b"mild", "b"))
+    assert run_dag(dag_of("erase_on_request"), at=DAY)["erase"].state == "skipped"
+    asked = {"request": "4711", "entity": "weather.forecast", "time": f"{DAY}T00:00Z", "name": "b"}
+    assert run_dag(dag_of("erase_on_request"), at=DAY, conf=asked)["erase"].state == "success"
+    assert [each.read() for each in archive.bodies(slot(), platform_archive)] == [b"sunny"]

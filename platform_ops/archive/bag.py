@@ -20,6 +20,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Final, TextIO
 
+from platform_ops.archive.excisions import COUNTED, excision_key
 from platform_ops.archive.history import blobs
 from platform_ops.archive.read import key_of
 from platform_ops.archive.store import Store, locate
@@ -106,6 +107,9 @@ class _Packing:
         if self.store.stat(grave) is not None:
             self._tag(grave, self.store.read(grave))
             return
+        for number in range(1, manifest.redacted.get(COUNTED, 0) + 1):
+            record = excision_key(key, number)
+            self._tag(record, self.store.read(record))
         for blob in blobs([manifest]):
             if blob.key not in self.seen:
                 self.seen.add(blob.key)

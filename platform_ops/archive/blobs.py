@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from platform_ops.archive.excisions import why_gone
 from platform_ops.archive.store import Store
 from platform_ops.archive.tombstones import removal
 from platform_ops.entity import Blob
@@ -68,6 +69,6 @@ def _reasons(store: Store, key: str) -> Iterator[None]:
     try:
         yield
     except NotArchived as err:
-        if (why := removal(store, key)) is not None:
+        if (why := removal(store, key) or why_gone(store, key)) is not None:
             raise why from err
         raise

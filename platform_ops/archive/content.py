@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from platform_ops.archive import blobs, codec, pack
+from platform_ops.archive.excisions import COUNTED, excisions, name_digest
 from platform_ops.archive.pack import Member, PackReader
+from platform_ops.archive.read import key_of
 from platform_ops.archive.store import Store, locate
 from platform_ops.entity import Manifest, Origin, Payload
 from platform_ops.errors import ArchiveCorrupt, NotArchived
@@ -141,6 +143,7 @@ def bodies(store: Store, manifest: Manifest) -> Iterator[Body]:
 def find(store: Store, manifest: Manifest, name: str) -> Body:
     """The body of a name.
 
+    :raises Removed: It was erased.
     :raises NotArchived: The revision has none of this name; the message lists those that it has.
     """
     for payload in manifest.payloads:
@@ -149,6 +152,10 @@ def find(store: Store, manifest: Manifest, name: str) -> Body:
                 return Body(payload, store, payload)
         elif (member := pack.find(store, payload, name)) is not None:
             return Body(member, store, payload)
+    if COUNTED in manifest.redacted:
+        for record in excisions(store, key_of(manifest)):
+            if record.name_sha256 == name_digest(name):
+                raise record.error()
     raise NotArchived(f"{manifest.slot}: no body {name!r}; it has: {_names(manifest)}")
 
 
@@ -167,7 +174,10 @@ def only(store: Store, manifest: Manifest) -> Body:
 def _names(manifest: Manifest) -> str:
     def text(payload: Payload) -> str:
         listed = payload.members
-        return f"{listed.count} from {listed.first} to {listed.last}" if listed else payload.name
+        if listed is None:
+            return payload.name
+        bounds = f" from {listed.first} to {listed.last}" if listed.last else ""
+        return f"{listed.count}{bounds}"
 
     names = [text(payload) for payload in manifest.payloads[:_NAMES_SHOWN]]
     more = len(manifest.payloads) - len(names)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from platform_ops.archive import holding, removal
+from platform_ops.archive.amending import clear, settle
 from platform_ops.archive.history import History, blobs, history
 from platform_ops.archive.removal import Removal
 from platform_ops.archive.store import Store, locate
@@ -48,7 +49,14 @@ def erase(
 def _erased(
     store: Store, past: History, chosen: list[Manifest], reason: str, by: str, delete: bool
 ) -> Iterator[Removal]:
-    others = [each for each in past.live if each not in chosen]
+    if delete:
+        # What of it was to be erased alone ends first: the redacted manifest is made of that one.
+        chosen = [
+            each if each.revision in past.tombstones else settle(store, past.key(each.revision))
+            for each in chosen
+        ]
+    numbers = {each.revision for each in chosen}
+    others = [each for each in past.live if each.revision not in numbers]
     for manifest in chosen:
         key = past.key(manifest.revision)
         found = Removal(
@@ -65,7 +73,8 @@ def _erased(
             removal.bury(store, key, manifest, cause="erased", reason=reason, by=by)
         yield replace(found, done=delete)
     if delete:
-        yield from _removed(store, past.folder, {each.revision for each in chosen})
+        yield from _removed(store, past.folder, numbers)
+        yield from clear(store, past.folder, numbers)
 
 
 def _removed(store: Store, folder: str, chosen: set[int]) -> Iterator[Removal]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
+from platform_ops.archive.excisions import RECORD, Excision, ancestors, excision_at
 from platform_ops.archive.read import manifest_at, manifest_digest
 from platform_ops.archive.store import Entry, Store, locate
 from platform_ops.archive.tombstones import PAYLOAD, TREE, Tombstone, tombstone_at, tombstone_key
@@ -15,7 +16,7 @@ from platform_ops.entity import Blob, Manifest
 from platform_ops.errors import ArchiveCorrupt
 from platform_ops.url_scheme import manifest_key
 
-__all__ = ["BESIDE", "History", "Listed", "blobs", "continues", "history", "listed"]
+__all__ = ["BESIDE", "History", "Listed", "blobs", "continues", "excisions_of", "history", "listed"]
 
 BESIDE: Final = "."
 """The prefix that stands for what lies beside all slots: templates, holds, temporary files."""
@@ -26,7 +27,8 @@ class Listed:
     """What three listings show of one slot, at about the same time.
 
     :param manifests: Keys, oldest first.
-    :param tombstones: By key.
+    :param tombstones: Of whole revisions, by key.
+    :param excisions: Records of bodies that were erased alone, by key.
     :param objects: Every object in its folder of ``data/``, by key.
     """
 
@@ -34,6 +36,7 @@ class Listed:
     manifests: tuple[str, ...]
     tombstones: Mapping[str, Entry]
     objects: Mapping[str, Entry]
+    excisions: Mapping[str, Entry]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,13 @@ class History:
     :param folder: The slot's, below ``data/`` and ``meta/``.
     :param manifests: Oldest first.
     :param tombstones: Of the revisions whose payloads were removed, or are about to be.
+    :param excisions: Of single bodies that were erased out of a revision, or are about to be.
     """
 
     folder: str
     manifests: tuple[Manifest, ...]
     tombstones: Mapping[int, Tombstone]
+    excisions: Mapping[int, tuple[Excision, ...]]
 
     @property
     def live(self) -> list[Manifest]:
@@ -57,12 +62,23 @@ class History:
     @property
     def named(self) -> set[str]:
         """Keys of every object that a revision names, whether it lives or not."""
-        return {blob.key for blob in blobs(self.manifests)}
+        return {blob.key for blob in blobs(self.manifests)} | self.needed
 
     @property
     def needed(self) -> set[str]:
         """Keys of every object that a living revision names."""
-        return {blob.key for blob in blobs(self.live)}
+        return {key for each in self.live for key in self.keys_of(each)}
+
+    def keys_of(self, manifest: Manifest) -> set[str]:
+        """Keys of what a manifest names, and of what it will once a body is taken out of it."""
+        keys = {blob.key for blob in blobs([manifest])}
+        if manifest.revision in self.tombstones:
+            return keys
+        coming: set[str] = set()
+        for record in self.excisions.get(manifest.revision, ()):
+            coming -= set(record.former)
+            coming |= {blob.key for blob in record.payload.blobs} if record.payload else set()
+        return keys | coming
 
     def key(self, revision: int) -> str:
         """Key of a revision's manifest."""
@@ -84,7 +100,9 @@ def listed(store: Store, prefix: str) -> Iterator[Listed]:
         found: dict[str, dict[str, Entry]] = {tree: {} for tree in trees}
         for entry in group:
             found[entry.key.partition("/")[0]][entry.key] = entry
-        yield Listed(folder, tuple(found["meta"]), found[TREE], found["data"])
+        whole = {key: each for key, each in found[TREE].items() if not RECORD.fullmatch(key)}
+        single = {key: each for key, each in found[TREE].items() if key not in whole}
+        yield Listed(folder, tuple(found["meta"]), whole, found["data"], single)
 
 
 def _folder(key: str) -> str:
@@ -101,41 +119,46 @@ def history(store: Store, folder: str) -> History:
     """
     manifests: list[Manifest] = []
     tombstones: dict[int, Tombstone] = {}
-    buried = {entry.key for entry in store.level(f"{TREE}/{folder}").entries}
+    buried = [entry.key for entry in store.level(f"{TREE}/{folder}").entries]
+    records = excisions_of(store, buried)
+    before: set[str] = set()
     for entry in store.level(f"meta/{folder}").entries:
         manifest, url = manifest_at(store, entry.key), locate(store, entry.key)
-        if not continues(manifest, *_last(manifests, tombstones)):
+        if not continues(manifest, before):
             raise ArchiveCorrupt(
                 f"{url}: does not continue the revision before it, which is missing or damaged"
             )
+        digest, its = manifest_digest(manifest), records.get(manifest.revision, ())
         tombstone = tombstone_at(store, entry.key) if tombstone_key(entry.key) in buried else None
+        before = ancestors(digest, tombstone, its)
         if tombstone is not None:
-            if not tombstone.is_of(manifest_digest(manifest)):
+            if not tombstone.is_of(digest):
                 raise ArchiveCorrupt(f"{url}: not the manifest that its tombstone is of")
             tombstones[manifest.revision] = tombstone
         manifests.append(manifest)
-    return History(folder, tuple(manifests), tombstones)
+    return History(folder, tuple(manifests), tombstones, records)
 
 
-def continues(
-    manifest: Manifest, before_sha256: str | None, tombstone: Tombstone | None = None
-) -> bool:
+def excisions_of(store: Store, keys: Iterable[str]) -> dict[int, tuple[Excision, ...]]:
+    """The records among a slot's tombstones, by revision and oldest first.
+
+    :raises ArchiveCorrupt: One is damaged.
+    """
+    found: dict[int, tuple[Excision, ...]] = {}
+    for key in sorted(key for key in keys if RECORD.fullmatch(key)):
+        record = excision_at(store, key)
+        found[record.revision] = (*found.get(record.revision, ()), record)
+    return found
+
+
+def continues(manifest: Manifest, before: Collection[str]) -> bool:
     """Whether a manifest is the next in the chain.
 
-    :param before_sha256: Digest of the one before it, as it is now; None where there is none.
-    :param tombstone: Of the one before: the chain goes on from the manifest that was committed.
+    :param before: Digests that the one before it has or had; empty where there is none.
     """
-    if tombstone is not None and before_sha256 == tombstone.redacted_sha256:
-        return manifest.previous_sha256 in (before_sha256, tombstone.manifest_sha256)
-    return manifest.previous_sha256 == before_sha256
-
-
-def _last(
-    manifests: list[Manifest], tombstones: Mapping[int, Tombstone]
-) -> tuple[str | None, Tombstone | None]:
-    if not manifests:
-        return None, None
-    return manifest_digest(manifests[-1]), tombstones.get(manifests[-1].revision)
+    if manifest.previous_sha256 is None:
+        return not before
+    return manifest.previous_sha256 in before
 
 
 def blobs(manifests: Iterable[Manifest]) -> Iterable[Blob]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from platform_ops.archive import bag, browse, erasure, expiry, holding, keep, read
+from platform_ops.archive import bag, browse, erasure, excise, expiry, holding, keep, read
 from platform_ops.archive import verify as checking
 from platform_ops.archive.bag import Bag
 from platform_ops.archive.finding import find
@@ -103,25 +103,36 @@ def erase(
     *,
     reason: str,
     by: str,
+    name: str | None = None,
     delete: bool = False,
     settings: Settings | None = None,
 ) -> list[Removal]:
     """Erase a revision, or every one of a slot, at once: payloads, and what its manifest tells of people.
 
+    With a name that body alone goes, and all others stay, in the same pack too.
+
     :param reason: The request, for the tombstone.
     :param by: Who asks for it.
+    :param name: Of one body, to erase it alone.
     :param delete: Do it; a dry run otherwise, which writes nothing.
     :raises ArchiveHeld: A legal hold covers the slot.
-    :raises NotArchived: There is no such revision.
+    :raises NotArchived: There is no such revision, or no such body.
     """
     site = site_of(settings)
     store = root(site)
     found: list[Removal] = []
+    there = False
     for template in read.templates(store, template_of(site)):
         folder = template.render(slot)
         if store.level(f"meta/{folder}").entries:
-            found += erasure.erase(store, folder, revision, reason=reason, by=by, delete=delete)
-    if not found:
+            there = True
+            words = {"reason": reason, "by": by}
+            found += (
+                erasure.erase(store, folder, revision, **words, delete=delete)
+                if name is None
+                else excise.excise(store, folder, name, revision, **words, delete=delete)
+            )
+    if not there:
         where = url(slot.entity, slot, site)
         raise NotArchived(f"{slot}: nothing is archived; it would be below {where}")
     return found

@@ -15,7 +15,7 @@ import struct
 import zlib
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -132,6 +132,13 @@ class Pack:
         )
         self._count(member)
         return member
+
+    def keep(self, member: Member, body: bytes) -> None:
+        """Append a body of another pack, under the name and in the way in which it lay there."""
+        stored = zlib.compress(body, wbits=-zlib.MAX_WBITS) if member.deflated else body
+        method = _DEFLATED if member.deflated else _STORED
+        offset = self._append(member.entry, body, stored, method)
+        self._count(replace(member, offset=offset, stored_bytes=len(stored)))
 
     def _append(self, entry: str, body: bytes, stored: bytes, method: int) -> int:
         """Write one file of the ZIP; where its bytes begin."""
@@ -307,7 +314,7 @@ def find(store: Store, payload: Payload, name: str) -> Member | None:
     :raises ArchiveCorrupt: The pack's list is not the one that was committed.
     """
     listed = payload.members
-    if listed is None or not listed.first <= name <= listed.last:
+    if listed is None or (listed.last and not listed.first <= name <= listed.last):
         return None
     text = b"\n" + _listing(store, payload)
     start = text.find(b"\n" + _beginning(name)) + 1

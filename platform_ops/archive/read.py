@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 
+from platform_ops.archive.excisions import COUNTED, ancestors, excisions
 from platform_ops.archive.store import Store, at, locate
 from platform_ops.archive.tombstones import tombstone_at
 from platform_ops.entity import Entity, Manifest, Reference, Slot
 from platform_ops.errors import ArchiveCorrupt, ArchiveUnavailable, NotArchived, UrlError
 from platform_ops.url_scheme import Template, encode, manifest_key, template_key
+
+log = logging.getLogger(__name__)
 
 __all__ = [
     "find",
@@ -153,11 +157,15 @@ def resolve(reference: Reference, connection: str | None) -> tuple[Store, Manife
     # The root is known only once the manifest is: read it below the whole bucket or disk.
     manifest = Manifest.from_json(at(f"{scheme}://{netloc}", connection).read(key), url)
     root, _, tail = url.rpartition("/meta/")
-    if manifest_digest(manifest) != reference.manifest_sha256:
-        tombstone = tombstone_at(at(root, connection), f"meta/{tail}")
-        if tombstone is not None and tombstone.manifest_sha256 == reference.manifest_sha256:
+    if (digest := manifest_digest(manifest)) != reference.manifest_sha256:
+        store, own = at(root, connection), f"meta/{tail}"
+        tombstone = tombstone_at(store, own)
+        records = excisions(store, own) if COUNTED in manifest.redacted else ()
+        if reference.manifest_sha256 not in ancestors(digest, tombstone, records):
+            raise ArchiveCorrupt(f"{url}: not the manifest that the reference was made of")
+        if tombstone is not None:
             raise tombstone.error()
-        raise ArchiveCorrupt(f"{url}: not the manifest that the reference was made of")
+        log.warning("%s: %d of its bodies were erased since the reference", url, len(records))
     if (fault := misplaced(f"meta/{tail}", manifest)) is not None:
         raise ArchiveCorrupt(f"{url}: {fault}")
     return at(root, connection), manifest

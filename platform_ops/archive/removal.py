@@ -24,7 +24,7 @@ from platform_ops.archive.tombstones import PAYLOAD, Cause, Tombstone, tombstone
 from platform_ops.entity import Manifest, Origin, Payload, Slot
 from platform_ops.errors import ArchiveCorrupt
 
-__all__ = ["Removal", "bury", "leftovers", "redact", "remove"]
+__all__ = ["Removal", "bury", "is_in", "leftovers", "redact", "remove", "without_origin"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Removal:
     :param held_by: The legal hold that forbids it.
     :param shared_with: Revisions that live and name some of its payloads, which stay for that.
     :param done: Whether the step was taken; a dry run takes none.
+    :param body: The one body that goes, where the others stay.
     """
 
     step: Literal["bury", "remove"]
@@ -50,6 +51,7 @@ class Removal:
     held_by: str | None = None
     shared_with: tuple[int, ...] = ()
     done: bool = False
+    body: str | None = None
 
 
 def bury(
@@ -105,7 +107,7 @@ def _redacted(manifest: Manifest) -> Manifest:
 
     Its slot, the names of its payloads and their digests stay: the folders and the chain hang on them.
     """
-    payloads = tuple(_without_origin(payload) for payload in manifest.payloads)
+    payloads = tuple(without_origin(payload) for payload in manifest.payloads)
     return replace(
         manifest,
         payloads=payloads,
@@ -113,7 +115,8 @@ def _redacted(manifest: Manifest) -> Manifest:
     )
 
 
-def _without_origin(payload: Payload) -> Payload:
+def without_origin(payload: Payload) -> Payload:
+    """A payload that tells nothing of a person: neither what was asked, nor names in a pack."""
     origin, url = payload.origin, urlsplit(payload.origin.url)
     host = f"{url.scheme}://{url.hostname}" if url.scheme and url.hostname else ""
     bare = Origin(host, origin.method, None, origin.status, {}, origin.fetched_at_utc)
@@ -134,12 +137,12 @@ def leftovers(
         for each in past.manifests
         if each.revision in past.tombstones and each.revision in ripe
     ]
-    kept = {blob.key for blob in blobs(each for each in past.manifests if each not in gone)}
+    kept = {key for each in past.manifests if each not in gone for key in past.keys_of(each)}
     for manifest in gone:
         keys = [blob.key for blob in blobs([manifest]) if blob.key not in kept]
         kept.update(keys)  # each once, with the oldest revision that names it
         # A manifest is a file that somebody may have written by hand: its own folder, and no other.
-        there = [objects[key] for key in keys if key in objects and _is_in(past.folder, key)]
+        there = [objects[key] for key in keys if key in objects and is_in(past.folder, key)]
         if there:
             yield manifest, there
 
@@ -150,6 +153,7 @@ def remove(store: Store, entries: Iterable[Entry]) -> None:
         store.delete(entry.key)
 
 
-def _is_in(folder: str, key: str) -> bool:
+def is_in(folder: str, key: str) -> bool:
+    """Whether an object is a payload in a slot's folder."""
     hit = PAYLOAD.fullmatch(key)
     return hit is not None and hit["folder"] == folder

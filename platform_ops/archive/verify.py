@@ -13,9 +13,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from itertools import pairwise
 from typing import Final, Literal, TypeVar
 
 from platform_ops.archive import holding, read
+from platform_ops.archive.excisions import (
+    COUNTED,
+    RECORD,
+    Excision,
+    ancestors,
+    excision_at,
+    excision_key,
+)
 from platform_ops.archive.history import BESIDE, Listed, continues, listed
 from platform_ops.archive.store import Store, locate
 from platform_ops.archive.tombstones import Tombstone, tombstone_key
@@ -177,10 +186,11 @@ def _check_slot(store: Store, chosen: Callable[[str], bool], slot: Listed) -> li
         before.check(draft, manifest)
         sha256 = hashlib.sha256(data).hexdigest()
         buried = tombstone_key(key) in slot.tombstones
-        before = _Before(
-            manifest.revision, sha256, _tombstone(store, key, draft) if buried else None
-        )
+        stone = _tombstone(store, key, draft) if buried else None
+        records = _excisions(store, slot, key, manifest, draft)
+        before = _Before(manifest.revision, sha256, stone, records)
         before.check_tombstone(draft, store, key)
+        before.check_excisions(draft, store, key)
         named = [] if buried else [blob for each in manifest.payloads for blob in each.blobs]
         whole = [blob for blob in named if blob not in seen and _sized(store, slot, blob, draft)]
         draft.blobs = [blob for blob in whole if chosen(blob.key)]
@@ -199,16 +209,38 @@ class _Before:
     revision: int = 0
     sha256: str | None = None
     tombstone: Tombstone | None = None
+    excisions: tuple[Excision, ...] = ()
     readable: bool = True
 
     def check(self, draft: _Draft, manifest: Manifest) -> None:
         """Check that a manifest continues this one."""
-        if not self.readable or continues(manifest, self.sha256, self.tombstone):
+        if not self.readable or continues(manifest, self._digests):
             return
         if self.sha256 is None:
             draft.fault("chain", f"the revision before {manifest.revision} is missing")
         else:
             draft.fault("chain", f"does not continue revision {self.revision}")
+
+    @property
+    def _digests(self) -> set[str]:
+        """All that its manifest has or had."""
+        if self.sha256 is None:
+            return set()
+        return ancestors(self.sha256, self.tombstone, self.excisions)
+
+    def check_excisions(self, draft: _Draft, store: Store, key: str) -> None:
+        """Check that what was erased alone is taken out of the manifest, step by step."""
+        whole = self.tombstone is not None
+        for one, other in pairwise(self.excisions):
+            if one.after_sha256 != other.before_sha256:
+                url = locate(store, excision_key(key, other.number))
+                draft.fault("tombstone", f"does not continue number {one.number}", url)
+        if self.excisions and not whole and self.excisions[-1].after_sha256 not in self._digests:
+            last = self.excisions[-1]
+            url = locate(store, excision_key(key, last.number))
+            begun = last.before_sha256 in self._digests
+            fault = "not taken out yet; erase it again" if begun else "of another manifest"
+            draft.fault("tombstone", f"{draft.url}: {fault}", url)
 
     def check_tombstone(self, draft: _Draft, store: Store, key: str) -> None:
         """Check that this one's tombstone is its own, and what it asked for done."""
@@ -230,12 +262,37 @@ def _tombstone(store: Store, key: str, draft: _Draft) -> Tombstone | None:
         return None
 
 
+def _excisions(
+    store: Store, slot: Listed, key: str, manifest: Manifest, draft: _Draft
+) -> tuple[Excision, ...]:
+    """The records of bodies that were erased out of a manifest."""
+    found = []
+    number = 1
+    while (own := excision_key(key, number)) in slot.excisions or (
+        number <= manifest.redacted.get(COUNTED, 0)
+    ):
+        try:
+            found.append(excision_at(store, own))
+        except ArchiveError as err:
+            draft.faults.append(Fault("tombstone", locate(store, own), str(err)))
+        number += 1
+    return tuple(found)
+
+
 def _widowed(store: Store, slot: Listed) -> Iterator[_Draft]:
     """Tombstones without a manifest."""
-    for key in sorted(set(slot.tombstones) - {tombstone_key(key) for key in slot.manifests}):
+    graves = {tombstone_key(key).removesuffix(".json") for key in slot.manifests}
+    records = [*slot.tombstones, *slot.excisions]
+    for key in sorted(each for each in records if _grave(each) not in graves):
         draft = _Draft(locate(store, key))
         draft.fault("tombstone", "the manifest that it is of is missing")
         yield draft
+
+
+def _grave(key: str) -> str:
+    """Which revision a tombstone is of, or the record of one of its bodies."""
+    hit = RECORD.fullmatch(key)
+    return hit["revision"] if hit else key.removesuffix(".json")
 
 
 def _sized(store: Store, slot: Listed, blob: Blob, draft: _Draft) -> bool:

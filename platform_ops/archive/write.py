@@ -16,7 +16,7 @@ from secrets import token_bytes
 from types import TracebackType
 from typing import Literal, Self
 
-from platform_ops.archive import content, read
+from platform_ops.archive import content, excisions, read
 from platform_ops.archive.codec import require
 from platform_ops.archive.intake import Intake
 from platform_ops.archive.pack import Member
@@ -203,13 +203,13 @@ class Session:
         return payload if there and self._lends(self._head) else None
 
     def _lends(self, head: Manifest | None) -> bool:
-        if head is not self._lender and head is not None and not self._buried(head):
+        if head is not self._lender and head is not None and not self._is_leaving(head):
             self._lender = head
         return head is self._lender
 
     def _require_lender(self) -> None:
         """Refuse to name a payload that is about to be removed with the revision that held it."""
-        if self._lender is not None and self._buried(self._lender):
+        if self._lender is not None and self._is_leaving(self._lender):
             raise ArchiveUnavailable(
                 f"{self.slot}: revision {self._lender.revision}, which holds the same bytes, is being "
                 "removed; a retry stores them anew"
@@ -218,6 +218,11 @@ class Session:
     def _buried(self, manifest: Manifest) -> bool:
         key = manifest_key(self._folder, manifest.revision)
         return tombstone_at(self.store, key) is not None
+
+    def _is_leaving(self, manifest: Manifest) -> bool:
+        """Whether its payloads, or a body in one of them, are being removed."""
+        key = manifest_key(self._folder, manifest.revision)
+        return self._buried(manifest) or excisions.is_due(self.store, key, manifest)
 
     def _commit(self) -> Commit:
         manifest = self._manifest(self._head)

@@ -81,6 +81,9 @@ def expire(
 @click.argument("what", metavar="ENTITY|URL")
 @slot_options(revision=True)
 @click.option("--all", "every", is_flag=True, help="Every revision of the slot.")
+@click.option(
+    "--payload", "name", metavar="NAME", help="One body, in a pack as well; the others stay."
+)
 @record_options
 @click.option("--delete", is_flag=True, help="Do it; nothing is written without.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, at the end.")
@@ -90,6 +93,7 @@ def erase(
     what: str,
     options: SlotOptions,
     every: bool,
+    name: str | None,
     reason: str,
     by: str,
     delete: bool,
@@ -98,7 +102,9 @@ def erase(
     """Name what an erasure takes, and with --delete erase it at once.
 
     The payloads of one revision, or with --all of every revision of its slot, and what their manifests
-    tell of the request. The manifests stay, redacted, so that the chain can still be checked.
+    tell of the request. The manifests stay, redacted, so that the chain can still be checked. With
+    --payload one body goes, of a pack too: out of every revision of the slot that has it, or out of the
+    one that a URL or --revision names.
     """
     site = Site.of(ctx)
     if "://" in what:
@@ -106,11 +112,11 @@ def erase(
         slot, number = manifest.slot, None if every else manifest.revision
     else:
         slot, number = options.slot(parse_entity(what)), options.revision
-        if (number is None) != every:
+        if every + (number is not None) != 1 and (name is None or every):
             raise click.UsageError("give --revision, or --all for every revision of the slot")
     tally = _Tally(delete)
     found = archives.erase(
-        slot, number, reason=reason, by=by, delete=delete, settings=site.settings
+        slot, number, reason=reason, by=by, name=name, delete=delete, settings=site.settings
     )
     _take(tally, found, None if as_json else console())
     _conclude(ctx, site, tally, as_json)
@@ -138,7 +144,10 @@ class _Tally:
     def __str__(self) -> str:
         buried = [each for each in self.removals if each.step == "bury" and not each.held_by]
         removed = [each for each in self.removals if each.step == "remove" and not each.held_by]
+        bodies = [each for each in buried if each.body]
+        buried = [each for each in buried if not each.body]
         texts = [
+            _sum(bodies, "erased" if self.delete else "to erase", one="body", many="bodies"),
             _sum(buried, "buried" if self.delete else "to bury"),
             _sum(removed, "removed" if self.delete else "to remove"),
         ]
@@ -147,13 +156,13 @@ class _Tally:
         if self.left_alone:
             texts.append(f"{count_text(len(self.left_alone), 'place')} left alone")
         text = "; ".join(each for each in texts if each) or "nothing is due"
-        undone = not self.delete and (buried or removed)
+        undone = not self.delete and (buried or bodies or removed)
         return f"{text}; --delete does it" if undone else text
 
 
-def _sum(removals: list[Removal], verb: str) -> str:
+def _sum(removals: list[Removal], verb: str, one: str = "revision", many: str = "revisions") -> str:
     size_bytes = sum(each.size_bytes for each in removals)
-    revisions = count_text(len(removals), "revision")
+    revisions = f"{len(removals):,} {one if len(removals) == 1 else many}"
     return f"{revisions} {verb}, {size_text(size_bytes)}" if removals else ""
 
 
@@ -175,9 +184,10 @@ def _print(out: Console, found: Removal | LeftAlone) -> None:
     elif found.held_by:
         line = Text.assemble(("held       ", "bold yellow"), f"{found.url}  hold {found.held_by}")
     else:
+        body = f"  {found.body}" if found.body else ""
         line = Text.assemble(
             (f"{found.step:<10} ", "bold"),
-            f"{found.url}  {size_text(found.size_bytes)}  {found.reason}",
+            f"{found.url}{body}  {size_text(found.size_bytes)}  {found.reason}",
         )
     out.print(line, soft_wrap=True)
     if not isinstance(found, LeftAlone) and found.shared_with:

@@ -105,7 +105,8 @@ class Members:
     """The list of a pack's bodies: an object beside the pack, JSON lines in gzip (ADR 0008).
 
     :param count: Bodies in the pack.
-    :param first: The lowest of their names, and ``last`` the highest: which pack to look into.
+    :param first: The lowest of their names, and ``last`` the highest: which pack to look into; both are
+        empty once a body was erased.
     """
 
     key: str

@@ -124,3 +124,23 @@ def test_export_writes_a_bag(place: Disk, cli: Call, tmp_path: Path) -> None:
     assert result.stdout == "bag: 2 revisions, 3 payloads, 14 B\n"
     assert (tmp_path / "bag" / "bagit.txt").read_text().startswith("BagIt-Version: 1.0\n")
     assert cli("archive", "export", "bag").exit_code == 2
+
+
+def test_erase_takes_one_body_by_its_name(place: Disk, cli: Call) -> None:
+    asked = ("archive", "erase", "weather.forecast", *TUESDAY, "--reason", "request 4711")
+    dry = cli(*asked, "--payload", "b").stdout
+    assert f"bury       {place.root}/meta/{FOLDER}/000001.json  b  4 B  request 4711" in dry
+    assert "2 bodies to erase, 8 B; --delete does it" in dry
+    result = cli(*asked, "--payload", "b", "--delete")
+    assert "2 bodies erased, 8 B; 1 revision removed, 4 B" in result.stdout
+    assert bodies(place) == [b"sunny", b"rainy"]
+    assert cli("archive", "verify").exit_code == 0
+    gone = cli("archive", "cat", "weather.forecast", *TUESDAY, "--payload", "b")
+    assert (gone.exit_code, "this body was erased on " in gone.stderr) == (2, True)
+    assert cli("archive", "cat", "weather.forecast", *TUESDAY, "--payload", "a").stdout == "rainy"
+
+
+def test_erase_of_a_body_that_is_not_there_says_so(place: Disk, cli: Call) -> None:
+    asked = ("archive", "erase", "weather.forecast", *TUESDAY, "--reason", "request 4711")
+    result = cli(*asked, "--payload", "nobody", "--revision", "2")
+    assert (result.exit_code, "no body 'nobody' in revision 2" in result.stderr) == (2, True)

@@ -20,7 +20,7 @@ __all__ = ["EXAMPLES", "PAUSED", "ROOT", "USER", "Airflow", "clean_environment",
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = tuple(sorted(file.stem for file in (ROOT / "docs" / "examples").glob("*.py")))
-PAUSED = ("archive_maintenance", "yearly_bag")
+PAUSED = ("archive_maintenance", "erase_on_request", "yearly_bag")
 """Those that keep the archive; whoever wants them starts them."""
 """Ids of the DAGs that the demo runs; each has a file of its name."""
 USER = "admin"
