@@ -178,8 +178,9 @@ def layers(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def docs(session: nox.Session) -> None:
-    """Run examples, check the site, build it, strictly; `-- linkcheck` names other builders than html."""
+    """Lint and run examples, check the site, build it, strictly; `-- linkcheck` names other builders."""
     session.install("--editable", ".[all]", "--group", "demo", *LOCKED)
+    session.run("platform-ops", "lint", "docs/examples", "--strict")
     session.run("platform-ops", "docs", "examples", "docs")
     session.run("platform-ops", "docs", "check", "docs", "--strict")
     for builder in session.posargs or ["html"]:

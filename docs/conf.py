@@ -48,6 +48,8 @@ airflow_catalog = {
     "settings": "platform_ops.settings:Settings",
     "errors": "platform_ops.errors",
     "rules": [
+        "platform_ops.conventions.rules:CONVENTIONS",
+        "platform_ops.conventions.catalogue:META",
         "platform_ops.doctor.rules:RULES",
         "platform_ops.registry.completeness.rules:RULES",
         "platform_ops.sphinx_ext.check_rules:RULES",

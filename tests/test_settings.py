@@ -180,7 +180,7 @@ WRONG = {
     ),
     "unknown table": (
         "# a comment\n[archives]\n",
-        "{path}:2: archives: unknown field; right here are: archive, docs, metrics, sources",
+        "{path}:2: archives: unknown field; right here are: archive, docs, metrics, conventions, sources",
     ),
     "unknown field of a source": (
         "[sources.weather]\nowners = 'x'\n",

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, task
 
@@ -21,6 +21,7 @@ with DAG(
     start_date=datetime(2015, 12, 1, tzinfo=UTC),
     end_date=datetime(2015, 12, 3, tzinfo=UTC),
     catchup=True,
+    dagrun_timeout=timedelta(hours=6),
     default_args={"owner": "network-planning"},
     tags=["airports", "http", "mapped"],
 ) as dag:

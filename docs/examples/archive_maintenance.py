@@ -24,6 +24,7 @@ with DAG(
     catchup=False,
     is_paused_upon_creation=True,  # it deletes: start it by hand, once its settings were read
     max_active_runs=1,
+    dagrun_timeout=timedelta(hours=6),
     default_args={"owner": "platform", "retries": 2, "retry_delay": timedelta(minutes=10)},
     tags=["archive", "maintenance"],
 ) as dag:

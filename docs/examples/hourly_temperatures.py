@@ -1,7 +1,7 @@
 """A paged source: all pages of a day make one revision."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from statistics import fmean
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, task
@@ -19,6 +19,7 @@ with DAG(
     start_date=datetime(2010, 7, 1, tzinfo=UTC),
     end_date=datetime(2010, 7, 3, tzinfo=UTC),
     catchup=True,
+    dagrun_timeout=timedelta(hours=6),
     default_args={"owner": "weather-desk"},
     tags=["weather", "http", "paged"],
 ) as dag:

@@ -18,6 +18,7 @@ with DAG(
     start_date=datetime(2010, 7, 1, tzinfo=UTC),
     end_date=datetime(2010, 7, 3, tzinfo=UTC),
     catchup=True,
+    dagrun_timeout=timedelta(hours=6),
     default_args={"owner": "weather-desk"},
     tags=["weather", "http", "retried"],
 ) as dag:

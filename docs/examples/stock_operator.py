@@ -1,6 +1,6 @@
 """The stock operator over our connection type: archived, with no change to the DAG."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from airflow.providers.http.operators.http import HttpOperator
 from airflow.sdk import DAG, CronDataIntervalTimetable
@@ -17,6 +17,7 @@ with DAG(
     start_date=datetime(2009, 6, 1, tzinfo=UTC),
     end_date=datetime(2009, 6, 3, tzinfo=UTC),
     catchup=True,
+    dagrun_timeout=timedelta(hours=6),
     default_args={"owner": "risk"},
     tags=["market", "http", "stock"],
 ) as dag:

@@ -1,6 +1,6 @@
 """Last year's archive as a bag, for those who keep records for longer than we do."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
@@ -18,6 +18,7 @@ with DAG(
     catchup=False,
     is_paused_upon_creation=True,  # give it a folder of yours first
     params={"folder": "/srv/bags"},
+    dagrun_timeout=timedelta(hours=6),
     default_args={"owner": "records"},
     tags=["archive", "maintenance"],
 ) as dag:

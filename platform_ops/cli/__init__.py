@@ -22,6 +22,7 @@ _COMMANDS: Final = {
         "List, show, read, verify and keep what is archived.",
     ),
     "docs": ("platform_ops.cli.docs:docs", "Build and check the documentation site."),
+    "lint": ("platform_ops.cli.lint:lint", "Hold DAG files against the site's conventions."),
     "monitoring": (
         "platform_ops.cli.monitoring:monitoring",
         "Print what Prometheus and Grafana need to watch it.",

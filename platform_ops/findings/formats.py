@@ -55,7 +55,7 @@ def to_json(report: Report, tool: str = "platform-ops") -> str:
         "scores": {
             each.package: asdict(each) | {"percent": each.percent} for each in report.scores
         },
-        "rules": [asdict(rule) for rule in report.rules],
+        "rules": [rule.as_dict() for rule in report.rules],
         "findings": [finding.as_dict() for finding in report.findings],
         "excused": [
             {**each.finding.as_dict(), "by": each.by, "reason": each.reason}
@@ -123,11 +123,10 @@ def _sarif_excused(excused: Excused, numbers: dict[str, int]) -> dict[str, Any]:
     result = _sarif_result(excused.finding, numbers)
     if excused.by == "baseline":
         return {**result, "baselineState": "unchanged"}
+    kind = "inSource" if excused.by == "noqa" else "external"
     return {
         **result,
-        "suppressions": [
-            {"kind": "external", "status": "accepted", "justification": excused.reason}
-        ],
+        "suppressions": [{"kind": kind, "status": "accepted", "justification": excused.reason}],
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any
 
@@ -65,6 +65,10 @@ class Rule:
     def family(self) -> str:
         """The letters of its id."""
         return self.id.rstrip("0123456789")
+
+    def as_dict(self) -> dict[str, str]:
+        """The rule as JSON values; what a kind of rules has besides is not told."""
+        return {each.name: str(getattr(self, each.name)) for each in fields(Rule)}
 
     def at(self, place: Place | str, message: str, fix: str = "") -> Finding:
         """One fault against this rule.

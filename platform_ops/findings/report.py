@@ -23,6 +23,7 @@ class Excused:
     """A finding that does not count.
 
     :param by: ``waiver``: somebody decided so, and said why. ``baseline``: it was there before.
+        ``noqa``: a comment in its line says why.
     """
 
     finding: Finding
@@ -138,11 +139,7 @@ class Report:
         ]
         found = ", ".join(parts) or "nothing found"
         excused = Counter(each.by for each in self.excused)
-        aside = [
-            f"{count} {words}"
-            for by, words in (("waiver", "waived"), ("baseline", "in the baseline"))
-            if (count := excused[by])
-        ]
+        aside = [f"{count} {words}" for by, words in _ASIDE if (count := excused[by])]
         return f"{found} ({', '.join(aside)})" if aside else found
 
     def to_json(self) -> str:
@@ -189,4 +186,9 @@ def _print_wrapped(console: Console, text: str, indent: str, style: str = "") ->
         console.print(Text(wrapped, style=style), soft_wrap=True)
 
 
+_ASIDE: Final = (
+    ("noqa", "excused in the code"),
+    ("waiver", "waived"),
+    ("baseline", "in the baseline"),
+)
 _STYLES: Final = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}

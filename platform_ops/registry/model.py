@@ -234,6 +234,9 @@ class RuleEntry:
     :param id: What reports and waivers name.
     :param why: What goes wrong for whom where it does not hold.
     :param group: The module whose table it stands in.
+    :param bad: Code that breaks it.
+    :param good: The same, mended.
+    :param fix: What to do, as an instruction.
     """
 
     id: str
@@ -241,6 +244,14 @@ class RuleEntry:
     why: str
     severity: str
     group: str = ""
+    bad: str = ""
+    good: str = ""
+    fix: str = ""
+
+    @property
+    def has_page(self) -> bool:
+        """Whether there is more to show of it than a row of a table can hold."""
+        return bool(self.bad or self.good or self.fix)
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,9 @@ def _rules(path: str) -> Iterator[RuleEntry]:
             why=_text(getattr(each, "why", "") or getattr(each, "description", "")),
             severity=_text(getattr(each, "severity", "")),
             group=module,
+            bad=_text(getattr(each, "bad", "")),
+            good=_text(getattr(each, "good", "")),
+            fix=_text(getattr(each, "fix", "")),
         )
 
 

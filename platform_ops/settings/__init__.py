@@ -7,6 +7,7 @@ option ``[platform_ops] config``, handed in by ``ingest``), ``$PLATFORM_OPS_CONF
 takes the file's value back to the default.
 """
 
+from platform_ops.settings.conventions import ConventionSettings, RuleSettings
 from platform_ops.settings.faults import OVERRIDE_PREFIX
 from platform_ops.settings.load import CONFIG_ENV, Loaded, load
 from platform_ops.settings.model import (
@@ -24,10 +25,12 @@ __all__ = [
     "OVERRIDE_PREFIX",
     "ArchiveSettings",
     "Codec",
+    "ConventionSettings",
     "EntitySettings",
     "Loaded",
     "Mode",
     "OnExisting",
+    "RuleSettings",
     "Settings",
     "SourceSettings",
     "load",

@@ -6,9 +6,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from platform_ops.settings.conventions import ConventionSettings, RuleSettings
 from platform_ops.settings.model import (
     ArchiveSettings,
+    DocsSettings,
     EntitySettings,
+    MetricsSettings,
     Settings,
     SourceSettings,
     toml_key,
@@ -51,6 +54,12 @@ def _fields_at(location: list[str]) -> list[str]:
     model: type[BaseModel] = Settings
     if location[:1] == ["archive"]:
         model = ArchiveSettings
+    elif location[:1] == ["docs"]:
+        model = DocsSettings
+    elif location[:1] == ["metrics"]:
+        model = MetricsSettings
+    elif location[:1] == ["conventions"]:
+        model = RuleSettings if location[1:2] == ["rules"] else ConventionSettings
     elif location[:1] == ["sources"] and len(location) > 1:
         model = EntitySettings if len(location) > 3 else SourceSettings
     return list(model.model_fields)

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from platform_ops.entity import Entity
 from platform_ops.errors import EntityUndeclared
 from platform_ops.redaction import FieldPath
 from platform_ops.schedule import Schedule
+from platform_ops.settings.conventions import ConventionSettings
+from platform_ops.settings.section import Section
 from platform_ops.url_scheme import DEFAULT_TEMPLATE, Template
 
 __all__ = [
@@ -96,12 +98,6 @@ def _checked_url(text: str) -> str:
 def _default_root() -> str:
     home = os.environ.get("AIRFLOW_HOME") or Path.home() / "airflow"
     return f"file://{Path(home).absolute() / 'archive'}"
-
-
-class Section(BaseModel):
-    """A table of the file: unknown fields are refused, and nothing changes once it is read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False)
 
 
 class ArchiveSettings(Section):
@@ -289,6 +285,9 @@ class Settings(Section):
     metrics: MetricsSettings = Field(
         default_factory=MetricsSettings,
         description="What is told of entities to what watches them.",
+    )
+    conventions: ConventionSettings = Field(
+        default_factory=ConventionSettings, description="What DAGs are held to."
     )
     sources: dict[Annotated[str, AfterValidator(_checked_source)], SourceSettings] = Field(
         default_factory=dict, description="The systems that entities come from, by name."

@@ -36,11 +36,7 @@ from platform_ops.sphinx_ext import (
     search,
     speed,
 )
-from platform_ops.sphinx_ext.additions import (
-    AdditionIndexDirective,
-    OptionIndexDirective,
-    RuleIndexDirective,
-)
+from platform_ops.sphinx_ext.additions import AdditionIndexDirective, OptionIndexDirective
 from platform_ops.sphinx_ext.classes import ClassDirective
 from platform_ops.sphinx_ext.connections import ConnectionIndexDirective
 from platform_ops.sphinx_ext.dags import BrokenDagDirective, DagDirective, DagIndexDirective
@@ -58,6 +54,7 @@ from platform_ops.sphinx_ext.methods import MethodsDirective
 from platform_ops.sphinx_ext.pages import generated_pages
 from platform_ops.sphinx_ext.project import CatalogProject
 from platform_ops.sphinx_ext.providers import ProviderDirective, ProviderIndexDirective
+from platform_ops.sphinx_ext.rules import RuleDirective, RuleIndexDirective
 from platform_ops.sphinx_ext.site import Site
 from platform_ops.sphinx_ext.tables import (
     ErrorsDirective,
@@ -205,6 +202,7 @@ _DIRECTIVES: dict[str, Any] = {  # Any: docutils' type for directives is generic
     "option-index": OptionIndexDirective,
     "provider": ProviderDirective,
     "provider-index": ProviderIndexDirective,
+    "rule": RuleDirective,
     "rule-index": RuleIndexDirective,
     "metrics": MetricsDirective,
     "settings": SettingsDirective,

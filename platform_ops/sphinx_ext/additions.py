@@ -1,4 +1,4 @@
-"""What packages add to Airflow besides classes: decorators, macros, listeners, policies, options, rules."""
+"""What packages add to Airflow besides classes: decorators, macros, listeners, policies, options."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 
 from platform_ops.registry.docstrings import plain
-from platform_ops.registry.model import Addition, Option, RuleEntry
+from platform_ops.registry.model import Addition, Option
 from platform_ops.sphinx_ext.directives import CatalogDirective
 from platform_ops.sphinx_ext.elements import badge, code, link, paragraph, table, term, xref
 from platform_ops.sphinx_ext.parts import part_docname, range_title
 
-__all__ = ["AdditionIndexDirective", "OptionIndexDirective", "RuleIndexDirective"]
+__all__ = ["AdditionIndexDirective", "OptionIndexDirective"]
 
 
 class AdditionIndexDirective(CatalogDirective):
@@ -128,33 +128,3 @@ def _option_name(each: Option, anchor: str) -> list[nodes.Node]:
     parts += [nodes.Text(" "), badge("secret", "required")] if each.secret else []
     parts += [nodes.Text(" "), badge(f"since {each.since}", "plain")] if each.since else []
     return parts
-
-
-class RuleIndexDirective(CatalogDirective):
-    """``airflow:rule-index``: every rule of every check, by the check that it belongs to."""
-
-    def run(self) -> list[nodes.Node]:
-        """One table for each check; rules of one family share the letters of their ids."""
-        self.domain.note_use("rules")
-        rules = self.site.catalog.rules
-        if not rules:
-            return [paragraph("There are none.")]
-        shown: list[nodes.Node] = []
-        for _, group in groupby(rules, key=lambda each: each.group):
-            rows = list(group)
-            ids = [f"rule-{each.id}" for each in rows]
-            for each, anchor in zip(rows, ids, strict=True):
-                title = f"{each.id} {each.title}"
-                self.domain.note_object("rule", each.id, anchor, each.id, aliases=(title,))
-            cells = [self._row(each, anchor) for each, anchor in zip(rows, ids, strict=True)]
-            header = ("Rule", "What it finds, and why")
-            shown.append(table(header, cells, classes=["airflow-rules"], ids=ids))
-        return shown
-
-    def _row(self, each: RuleEntry, anchor: str) -> tuple[list[nodes.Node], list[nodes.Node]]:
-        name: list[nodes.Node] = [term(each.id, anchor), nodes.Text(" ")]
-        name.append(badge(each.severity, "required" if each.severity == "error" else "plain"))
-        return name, [
-            paragraph(nodes.strong("", each.title)),
-            *self.prose.blocks(each.why, f"rule {each.id}"),
-        ]

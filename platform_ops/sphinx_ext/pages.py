@@ -12,6 +12,7 @@ from platform_ops.registry.model import (
     DataSource,
     Entity,
     Package,
+    RuleEntry,
 )
 from platform_ops.sphinx_ext.changes import changes_page
 from platform_ops.sphinx_ext.kinds import CLASS_KINDS, KINDS
@@ -60,6 +61,8 @@ def _object_page(site: Site, entry: Paged) -> str:
         )
     elif isinstance(entry, BrokenDagFile):
         title, kind, name, key = entry.file, "broken-dag", entry.file, "broken_dags"
+    elif isinstance(entry, RuleEntry):
+        title, kind, name, key = f"{entry.id}: {entry.title}", "rule", entry.id, "rules"
     elif isinstance(entry, DataSource | Entity | Asset):
         title, kind, name = entry.name, data_kind(entry), entry.name
         key = f"{kind}:{name}"

@@ -73,7 +73,7 @@ def _facets(site: Site) -> Mapping[str, dict[str, str]]:
 
 def _kind_of(entry: object) -> str:
     """The kind of an object that is no class of a package: what its type is called."""
-    name = type(entry).__name__.lower().removeprefix("data")
+    name = type(entry).__name__.lower().removeprefix("data").removesuffix("entry")
     return "provider" if isinstance(entry, Package) else name if name in KINDS else ""
 
 

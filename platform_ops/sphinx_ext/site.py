@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from platform_ops.registry.model import (
     Metric,
     Package,
     Parameter,
+    RuleEntry,
     Source,
 )
 from platform_ops.sphinx_ext.kinds import ADDITION_KINDS, CLASS_KINDS, KINDS
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Paged", "Site", "data_kind", "slug"]
 
-Paged = ClassEntry | Dag | Package | DataSource | Entity | Asset | BrokenDagFile
+Paged = ClassEntry | Dag | Package | DataSource | Entity | Asset | BrokenDagFile | RuleEntry
 """What has a page of its own."""
 
 _EMITTERS = ("operator", "sensor", "hook")
@@ -114,6 +115,8 @@ class Site:
             return f"{self.prefix}/{KINDS['provider'].plural}/{entry.name}"
         if isinstance(entry, BrokenDagFile):
             return f"{self.prefix}/{KINDS['dag'].plural}/file-{slug(entry.file)}"
+        if isinstance(entry, RuleEntry):
+            return f"{self.prefix}/{KINDS['rule'].plural}/{slug(entry.id)}"
         if isinstance(entry, DataSource | Entity | Asset):
             return f"{self.prefix}/{KINDS[data_kind(entry)].plural}/{slug(entry.name)}"
         return f"{self.prefix}/{KINDS[entry.kind].plural}/{entry.public}"
@@ -124,16 +127,16 @@ class Site:
 
     def members(self, kind: str) -> tuple[Paged, ...]:
         """The objects of a kind that have pages."""
-        if kind == "dag":
-            return self.catalog.dags
-        if kind == "provider":
-            return self.catalog.packages
-        if kind == "source":
-            return self.catalog.sources
-        if kind == "entity":
-            return self.catalog.entities
-        if kind == "asset":
-            return tuple(self.lineage.assets.values())
+        rows: Mapping[str, Callable[[], tuple[Paged, ...]]] = {
+            "dag": lambda: self.catalog.dags,
+            "provider": lambda: self.catalog.packages,
+            "source": lambda: self.catalog.sources,
+            "entity": lambda: self.catalog.entities,
+            "asset": lambda: tuple(self.lineage.assets.values()),
+            "rule": lambda: tuple(each for each in self.catalog.rules if each.has_page),
+        }
+        if kind in rows:
+            return rows[kind]()
         return self.catalog.of_kind(kind) if kind in CLASS_KINDS else ()
 
     def has(self, kind: str) -> bool:
@@ -162,6 +165,7 @@ class Site:
         yield from self.catalog.entities
         yield from self.lineage.assets.values()
         yield from self.catalog.broken_dags
+        yield from self.members("rule")
 
     @cached_property
     def lineage(self) -> Lineage:

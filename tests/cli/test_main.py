@@ -34,7 +34,8 @@ def test_help_names_every_command_and_loads_none() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     *shown, loaded = result.stdout.splitlines()
-    assert [line.split()[0] for line in shown[-3:]] == ["archive", "docs", "doctor"]
+    commands = ["archive", "docs", "lint", "monitoring", "doctor"]
+    assert [line.split()[0] for line in shown[-len(commands) :]] == commands
     assert loaded == ""
 
 
