@@ -10,10 +10,11 @@ Source: https://airflow.apache.org/docs/apache-airflow/stable/administration-and
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.policies import hookimpl
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["dag_policy", "task_policy"]
 
-ENABLED = True
-"""The linter's own process switches it off, since it tells as findings what this would refuse."""
+SWITCH: Final = "PLATFORM_OPS_POLICIES"
+"""Environment variable that turns all of it off where it is ``off``, as the linter's own process does."""
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ def _told(plan: _Plan, rule: Convention, hit: Hit) -> str:
 
 def _plan() -> _Plan | None:
     """What the settings ask for; None where they cannot be read, which is logged once as an error."""
-    if not ENABLED:
+    if os.environ.get(SWITCH) == "off":
         return None
     from airflow.configuration import conf
 
@@ -125,11 +126,13 @@ def _plan() -> _Plan | None:
 
 
 @lru_cache(maxsize=1)
-def _plan_of_settings(found: _Key) -> _Plan:
-    from platform_ops.conventions import agreed_by, chosen
-
+def _plan_of_settings(found: _Key) -> _Plan | None:
     settings = found.loaded.settings
     actions = {name: each.policy for name, each in settings.conventions.rules.items()}
+    if all(action == "off" for action in actions.values()):
+        return None  # and no rule is imported
+    from platform_ops.conventions import agreed_by, chosen
+
     taken = [
         (rule, actions[rule.id])
         for rule in chosen(settings.conventions)
@@ -158,7 +161,7 @@ class _Key:
         return id(self.loaded)
 
 
-def _plan_of(found: Loaded) -> _Plan:
+def _plan_of(found: Loaded) -> _Plan | None:
     return _plan_of_settings(_Key(found))
 
 
