@@ -126,6 +126,7 @@ AZURITE = "3.35.0"
 # The servers that tests/integration/sources starts: the variable that tells it the program's path, the
 # program, its Debian package, and the folders beside PATH in which that package puts it.
 SERVERS = {
+    "DOVECOT": ("dovecot", "dovecot-imapd", "/usr/sbin"),
     "MARIADB": ("mariadbd", "mariadb-server", "/usr/sbin"),
     "POSTGRES": ("postgres", "postgresql", "/usr/lib/postgresql/*/bin"),
 }

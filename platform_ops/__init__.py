@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from platform_ops.sources.http_hook import ArchivingHttpHook
     from platform_ops.sources.http_since import Since
     from platform_ops.sources.limits import Limits
+    from platform_ops.sources.mail import ArchivingImapOperator
     from platform_ops.sources.paging import (
         Cursor,
         GraphQLCursor,
@@ -40,6 +41,7 @@ __all__ = [
     "ArchiveError",
     "ArchivingHttpHook",
     "ArchivingHttpOperator",
+    "ArchivingImapOperator",
     "ArchivingOperator",
     "ConfigError",
     "Cursor",
@@ -92,6 +94,7 @@ _HOMES: Final = {
     "platform_ops.sources.http_hook": ("ArchivingHttpHook",),
     "platform_ops.sources.http_since": ("Since",),
     "platform_ops.sources.limits": ("Limits",),
+    "platform_ops.sources.mail": ("ArchivingImapOperator",),
     "platform_ops.sources.paging": (
         "Cursor",
         "GraphQLCursor",

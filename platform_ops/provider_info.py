@@ -17,6 +17,8 @@ __all__ = ["get_provider_info"]
 _HTTP: Final = "Archiving over HTTP"
 _HTTP_MODULES: Final = ["platform_ops.sources.http"]
 _HTTP_HOOKS: Final = ["platform_ops.sources.http_hook"]
+_MAIL: Final = "Archiving mail"
+_MAIL_MODULES: Final = ["platform_ops.sources.mail"]
 _KEEPING: Final = "Keeping the archive"
 _KEEPING_MODULES: Final = ["platform_ops.maintenance"]
 
@@ -31,11 +33,13 @@ def get_provider_info() -> dict[str, Any]:  # Any: a document of Airflow's schem
         ),
         "integrations": [
             {"integration-name": _HTTP, "tags": ["protocol"]},
+            {"integration-name": _MAIL, "tags": ["protocol"]},
             {"integration-name": _KEEPING, "tags": ["software"]},
         ],
         "operators": [
             {"integration-name": _KEEPING, "python-modules": _KEEPING_MODULES},
             {"integration-name": _HTTP, "python-modules": _HTTP_MODULES},
+            {"integration-name": _MAIL, "python-modules": _MAIL_MODULES},
         ],
         "hooks": [{"integration-name": _HTTP, "python-modules": _HTTP_HOOKS}],
         "connection-types": [_archiving_http()],

@@ -59,7 +59,7 @@ _TASK: Final = "@task.archive"
 _HTTP: Final = "ArchivingHttpOperator"
 _SQL: Final = "ArchivingSqlOperator"
 _FILES: Final = "ArchivingFilesOperator"
-_MAIL: Final = "ArchivingMailOperator"
+_MAIL: Final = "ArchivingImapOperator"
 _KAFKA: Final = "ArchivingKafkaOperator"
 _COPY: Final = "ArchivingSqlToSqlOperator"
 

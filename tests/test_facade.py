@@ -15,6 +15,7 @@ PUBLIC = [
     "ArchiveError",
     "ArchivingHttpHook",
     "ArchivingHttpOperator",
+    "ArchivingImapOperator",
     "ArchivingOperator",
     "ConfigError",
     "Cursor",

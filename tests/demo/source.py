@@ -22,7 +22,9 @@ from threading import Lock, Thread
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
+from tests.demo.mail import inbox
 from tests.demo.processes import DemoFailed
+from tests.fakes.imap import PostOffice
 
 __all__ = ["CONNECTIONS", "Source", "records"]
 
@@ -105,6 +107,7 @@ class Source:
     _lock: Lock = field(default_factory=Lock)
     _server: ThreadingHTTPServer | None = None
     url: str = ""
+    mail: PostOffice | None = None
 
     @classmethod
     @contextmanager
@@ -114,7 +117,8 @@ class Source:
         source = cls()
         source.switch_on()
         try:
-            yield source
+            with inbox() as source.mail:
+                yield source
         finally:
             source.switch_off()
 
@@ -137,7 +141,8 @@ class Source:
     def environment(self) -> dict[str, str]:
         """Airflow's connections to this server, as environment variables."""
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        return {
+        mail = {"AIRFLOW_CONN_MAILBOX": self.mail.connection()} if self.mail else {}
+        return mail | {
             f"AIRFLOW_CONN_{name.upper()}": json.dumps(
                 {
                     "conn_type": "archiving_http",
