@@ -50,6 +50,7 @@ from platform_ops.sphinx_ext.entities import (
 from platform_ops.sphinx_ext.indices import GraphDirective, IndexDirective
 from platform_ops.sphinx_ext.kinds import ADDITION_KINDS, CLASS_KINDS
 from platform_ops.sphinx_ext.lineage import LineageDirective
+from platform_ops.sphinx_ext.methods import MethodsDirective
 from platform_ops.sphinx_ext.pages import generated_pages
 from platform_ops.sphinx_ext.project import CatalogProject
 from platform_ops.sphinx_ext.providers import ProviderDirective, ProviderIndexDirective
@@ -91,6 +92,7 @@ def _load_catalog(app: Sphinx) -> None:
         prefix=app.config.airflow_pages,
         source_url=app.config.airflow_source_url,
         dag_folders=folders,
+        methods=app.config.airflow_methods,
     )
     domain_of(app.env).site = site
     pages = dict(generated_pages(site, changes=bool(app.config.airflow_previous)))
@@ -178,7 +180,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_js_file("airflow-dags.js", loading_method="defer")
     return {
         "version": _VERSION,
-        "env_version": 1,
+        "env_version": 2,
         "parallel_read_safe": True,
         "parallel_write_safe": True,
     }
@@ -195,6 +197,7 @@ _DIRECTIVES: dict[str, Any] = {  # Any: docutils' type for directives is generic
     "asset": AssetDirective,
     "asset-index": DataIndexDirective,
     "lineage": LineageDirective,
+    "methods": MethodsDirective,
     "connection-index": ConnectionIndexDirective,
     "option-index": OptionIndexDirective,
     "provider": ProviderDirective,

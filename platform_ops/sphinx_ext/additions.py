@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from itertools import groupby
+from typing import Any, ClassVar
 
 from docutils import nodes
+from docutils.parsers.rst import directives
 
 from platform_ops.registry.docstrings import plain
 from platform_ops.registry.model import Addition, Option
 from platform_ops.sphinx_ext.directives import CatalogDirective
 from platform_ops.sphinx_ext.elements import badge, code, link, paragraph, table, term, xref
+from platform_ops.sphinx_ext.parts import part_docname, range_title
 
 __all__ = ["AdditionIndexDirective", "OptionIndexDirective"]
 
@@ -66,18 +69,31 @@ class AdditionIndexDirective(CatalogDirective):
 
 
 class OptionIndexDirective(CatalogDirective):
-    """``airflow:option-index``: options of Airflow's configuration, by section."""
+    """``airflow:option-index``: options of Airflow's configuration, by section.
+
+    A long list has several pages; ``:part:`` says which one this is.
+    """
+
+    option_spec: ClassVar[dict[str, Any]] = {"part": directives.positive_int}  # Any: docutils' type
 
     def run(self) -> list[nodes.Node]:
         """A section for each of the configuration's."""
         self.domain.note_use("options")
-        options = self.site.catalog.options
-        if not options:
+        pages = self.site.parts.options
+        part = self.options.get("part", 1)
+        if part > len(pages) or not pages[part - 1]:
             return [paragraph("There are none.")]
-        ordered = sorted(options, key=lambda each: each.section)
-        return [
+        shown: list[nodes.Node] = []
+        docname = self.site.index_docname("option")
+        if len(pages) > 1:
+            titles = [range_title([f"[{each.section}]" for each in rows]) for rows in pages]
+            shown.append(self.parts(docname, titles, part))
+        if part == 1 and len(pages) > 1:
+            more = range(2, len(pages) + 1)
+            shown.append(self.toctree([part_docname(docname, number) for number in more]))
+        return shown + [
             self._section(name, list(rows))
-            for name, rows in groupby(ordered, key=lambda each: each.section)
+            for name, rows in groupby(pages[part - 1], key=lambda each: each.section)
         ]
 
     def _section(self, name: str, options: list[Option]) -> nodes.Node:
@@ -94,7 +110,7 @@ class OptionIndexDirective(CatalogDirective):
         return self.section(f"[{name}]", *about, shown)
 
     def _option(self, each: Option) -> list[nodes.Node]:
-        value: list[nodes.Node | str] = [nodes.literal("", each.type, classes=["airflow-type"])]
+        value: list[nodes.Node | str] = [code(each.type, "airflow-type")]
         value += [" = ", code(each.default)] if each.default else []
         blocks: list[nodes.Node] = [paragraph(*value, classes=["airflow-signature"])]
         where = f"option {each.section}.{each.name}"

@@ -25,7 +25,7 @@ from platform_ops.sphinx_ext.elements import (
     term,
     xref,
 )
-from platform_ops.sphinx_ext.methods import method_nodes
+from platform_ops.sphinx_ext.methods import method_list, method_nodes
 from platform_ops.sphinx_ext.source import dag_file, output_of, shown_source
 from platform_ops.sphinx_ext.surroundings import (
     archived,
@@ -119,12 +119,17 @@ class ClassDirective(CatalogDirective):
         if users := self.site.dags_using(entry):
             yield from self._examples(entry, users)
         if entry.methods and not entry.base and self.config.airflow_methods:
-            yield self.section("Methods", *method_nodes(self, entry, index=self._indexed))
+            yield self.section("Methods", *self._methods(entry))
         if looks := in_the_ui(self, entry):
             yield self.section("In Airflow's UI", looks)
         if relatives := related(self, entry):
             yield self.section("Related", relatives)
         yield self.section("Source", *self._source(entry))
+
+    def _methods(self, entry: ClassEntry) -> list[nodes.Node]:
+        if self.site.parts.methods(entry):
+            return method_list(self, entry)
+        return method_nodes(self, entry, entry.methods, index=self._indexed)
 
     def _parameters(self, entry: ClassEntry) -> nodes.section:
         content: list[nodes.Node] = []
@@ -300,7 +305,7 @@ def _without_mark(parameter: Parameter) -> str:
 def _signature(parameter: Parameter) -> nodes.paragraph:
     parts: list[nodes.Node | str] = []
     if parameter.type:
-        parts.append(nodes.literal("", parameter.type, classes=["airflow-type"]))
+        parts.append(code(parameter.type, "airflow-type"))
     if parameter.default is not None:
         parts += [" = " if parts else "= ", code(parameter.default)]
     return paragraph(*parts, classes=["airflow-signature"])

@@ -12,7 +12,9 @@ from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
 from platform_ops.sphinx_ext.domain import AirflowDomain, domain_of
+from platform_ops.sphinx_ext.elements import paragraph, to_page
 from platform_ops.sphinx_ext.markup import Prose
+from platform_ops.sphinx_ext.parts import part_docname
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -88,6 +90,16 @@ class CatalogDirective(SphinxDirective):
         )
         self.set_source_info(tree)
         return nodes.compound("", tree, classes=["toctree-wrapper"])
+
+    def parts(self, docname: str, titles: Sequence[str], current: int) -> nodes.Node:
+        """Links to every part of a list that has several pages, with the one shown marked."""
+        items = []
+        for number, title in enumerate(titles, start=1):
+            here = number == current
+            shown: nodes.Node = nodes.strong("", title)
+            line = shown if here else to_page(part_docname(docname, number), title)
+            items.append(nodes.list_item("", paragraph(line)))
+        return nodes.bullet_list("", *items, classes=["airflow-parts"])
 
     def parsed(self, lines: Iterable[str]) -> list[nodes.Node]:
         """The page's own directives: generated reStructuredText, run where this one stands."""

@@ -173,7 +173,7 @@ class AirflowDomain(Domain):
         if not node.get("refexplicit"):
             inner: Any = type(contnode)  # Any: a text element, whose constructor takes the text
             contnode = inner("", title, classes=contnode["classes"])
-        return make_refnode(builder, fromdocname, docname, anchor, contnode, title)
+        return make_refnode(builder, fromdocname, docname, _below(docname, anchor), contnode)
 
     def resolve_any_xref(
         self,
@@ -188,8 +188,9 @@ class AirflowDomain(Domain):
         found = []
         for docname, kind, name in self._names.get(target, ()):
             if name == target:
-                anchor, title, _ = self.documents[docname][kind, name]
-                reference = make_refnode(builder, fromdocname, docname, anchor, contnode, title)
+                anchor, _, _ = self.documents[docname][kind, name]
+                place = _below(docname, anchor)
+                reference = make_refnode(builder, fromdocname, docname, place, contnode)
                 found.append((f"airflow:{kind}", reference))
         return found
 
@@ -202,8 +203,9 @@ class AirflowDomain(Domain):
         if len(found) != 1:
             return None
         docname, kind, name = found[0]
-        anchor, title, _ = self.documents[docname][kind, name]
-        return make_refnode(builder, node.get("refdoc", ""), docname, anchor, contnode, title)
+        anchor, _, _ = self.documents[docname][kind, name]
+        place = _below(docname, anchor)
+        return make_refnode(builder, node.get("refdoc", ""), docname, place, contnode)
 
     def get_objects(self) -> Iterator[tuple[str, str, str, str, str, int]]:
         """Everything, for ``objects.inv`` and the search."""
@@ -225,6 +227,11 @@ class AirflowDomain(Domain):
 
 
 _PYTHON_KINDS = frozenset({*CLASS_KINDS, "error"})
+
+
+def _below(docname: str, anchor: str) -> str:
+    """Where on a page an object begins; nowhere below its top where the page is all about it."""
+    return "" if docname.endswith(f"/{anchor}") else anchor
 
 
 def _fits(role: str, kind: str) -> bool:

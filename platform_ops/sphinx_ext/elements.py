@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
 from sphinx import addnodes
+from sphinx.locale import _
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -19,7 +20,9 @@ __all__ = [
     "folded",
     "link",
     "paragraph",
+    "plain_signature",
     "register",
+    "snippet",
     "table",
     "term",
     "to_page",
@@ -29,7 +32,19 @@ __all__ = [
 Cell = Sequence[nodes.Node] | str
 
 
-class folded(nodes.General, nodes.Element):  # noqa: N801  docutils names nodes in lower case
+class snippet(nodes.literal):  # noqa: N801  docutils names nodes in lower case
+    """Inline code without Sphinx's span around each word, which makes tables of types twice as heavy."""
+
+
+class row_link(nodes.reference):  # noqa: N801  as above
+    """A name in a table, which leads to its own row."""
+
+
+class plain_signature(addnodes.desc_signature):  # noqa: N801  as above
+    """A signature without such spans; a class may have a hundred of them."""
+
+
+class folded(nodes.General, nodes.Element):  # noqa: N801  as above
     """A part that a reader opens; open everywhere but in HTML. ``summary`` is its title."""
 
 
@@ -38,11 +53,10 @@ def xref(kind: str, target: str, text: str = "", *, literal: bool = True) -> add
 
     :param kind: The role, or ``any`` for a class of whatever kind.
     """
-    inner = nodes.literal if literal else nodes.inline
-    classes = ["xref", "airflow", f"airflow-{kind}"]
+    inner = snippet if literal else nodes.inline
     return addnodes.pending_xref(
         "",
-        inner("", text or target, classes=classes),
+        inner("", text or target),
         refdomain="airflow",
         reftype=kind,
         reftarget=target,
@@ -126,9 +140,9 @@ def to_page(docname: str, text: str) -> addnodes.pending_xref:
     )
 
 
-def code(text: str) -> nodes.literal:
+def code(text: str, *classes: str) -> nodes.literal:
     """Inline code."""
-    return nodes.literal("", text)
+    return snippet("", text, classes=list(classes))
 
 
 def badge(text: str, kind: str) -> nodes.inline:
@@ -138,14 +152,35 @@ def badge(text: str, kind: str) -> nodes.inline:
 
 def term(text: str, anchor: str) -> nodes.reference:
     """A name in a table that links to its own row."""
-    return nodes.reference(
-        "", "", nodes.literal("", text), refid=anchor, internal=True, classes=["airflow-term"]
-    )
+    return row_link("", "", code(text), refid=anchor)
 
 
 def link(text: str, uri: str) -> nodes.reference:
     """A link out of the site."""
     return nodes.reference("", text, refuri=uri, internal=False)
+
+
+def _visit_snippet(self: HTML5Translator, node: snippet) -> None:
+    classes = " ".join(["literal", "notranslate", *node["classes"]])
+    self.body.append(f'<code class="{classes}">{self.encode(node.astext())}</code>')
+    raise nodes.SkipNode
+
+
+def _visit_row_link(self: HTML5Translator, node: row_link) -> None:
+    text = self.encode(node.astext())
+    href = self.attval(node["refid"])
+    self.body.append(f'<a class="airflow-term" href="#{href}"><code>{text}</code></a>')
+    raise nodes.SkipNode
+
+
+def _visit_signature(self: HTML5Translator, node: plain_signature) -> None:
+    self.body.append(self.starttag(node, "dt"))
+
+
+def _depart_signature(self: HTML5Translator, node: plain_signature) -> None:
+    if node["ids"]:
+        self.add_permalink_ref(node, _("Link to this definition"))
+    self.body.append("</dt>\n")
 
 
 def _visit_folded(self: HTML5Translator, node: folded) -> None:
@@ -164,6 +199,9 @@ def _pass(_self: object, _node: folded) -> None:
 def register(app: Sphinx) -> None:
     """Tell Sphinx's writers of the node defined here."""
     nothing = (_pass, _pass)
+    app.add_node(snippet, html=(_visit_snippet, None))
+    app.add_node(row_link, html=(_visit_row_link, None))
+    app.add_node(plain_signature, html=(_visit_signature, _depart_signature))
     app.add_node(
         folded,
         html=(_visit_folded, _depart_folded),

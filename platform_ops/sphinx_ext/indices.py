@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from docutils import nodes
@@ -12,12 +12,14 @@ from docutils.parsers.rst import directives
 
 from platform_ops.registry.classify import TASKS
 from platform_ops.registry.docstrings import first_sentence, plain
-from platform_ops.registry.model import ClassEntry
 from platform_ops.sphinx_ext.directives import CatalogDirective
 from platform_ops.sphinx_ext.drawing import Card, draw, drawing
 from platform_ops.sphinx_ext.elements import badge, paragraph, to_page
+from platform_ops.sphinx_ext.parts import part_docname, range_title
 
 if TYPE_CHECKING:
+    from platform_ops.registry.model import ClassEntry
+    from platform_ops.sphinx_ext.parts import Grouped
     from platform_ops.sphinx_ext.site import Site
 
 __all__ = ["GraphDirective", "IndexDirective"]
@@ -27,7 +29,12 @@ _BOX = re.compile(r"(?P<name>[^:]+?)\s*:\s*(?P<title>[^|]+?)(?:\s*\|\s*(?P<note>
 
 
 class IndexDirective(CatalogDirective):
-    """``airflow:operator-index`` and its like: one line for each object, and its page below."""
+    """``airflow:operator-index`` and its like: one line for each object, and its page below.
+
+    A long list has several pages; ``:part:`` says which one this is.
+    """
+
+    option_spec: ClassVar[dict[str, Any]] = {"part": directives.positive_int}  # Any: docutils' type
 
     @property
     def kind(self) -> str:
@@ -37,28 +44,37 @@ class IndexDirective(CatalogDirective):
     def run(self) -> list[nodes.Node]:
         """The list, and the pages in the navigation."""
         self.domain.note_use(f"index:{self.kind}")
-        members = self.site.members(self.kind)
-        if not members:
+        pages = self.site.parts.index(self.kind)
+        shown: list[nodes.Node] = []
+        part = self.options.get("part", 1)
+        rows = pages[part - 1] if part <= len(pages) else ()
+        if not rows:
             return [paragraph("There are none.")]
-        tree = self.toctree([self.site.docname(each) for each in members])
-        return [*self._groups([each for each in members if isinstance(each, ClassEntry)]), tree]
+        docname = self.site.index_docname(self.kind)
+        if len(pages) > 1:
+            shown.append(self.parts(docname, [_title(each) for each in pages], part))
+        below = [self.site.docname(each) for _, each in rows]
+        if part == 1:
+            below += [part_docname(docname, number) for number in range(2, len(pages) + 1)]
+        return [*shown, *self._groups(rows), self.toctree(below)]
 
-    def _groups(self, entries: Sequence[ClassEntry]) -> Iterator[nodes.Node]:
-        """By package and system, where there are several; the filter works on what stands here."""
-        groups: dict[str, list[ClassEntry]] = defaultdict(list)
-        for each in entries:
-            groups[self._group(each)].append(each)
-        if len(groups) == 1:
-            yield _listing(self.site, entries)
-            return
-        for title in sorted(groups, key=lambda name: (not name, name.lower())):
-            yield self.section(title or "Others", _listing(self.site, groups[title]))
+    def _groups(self, rows: Sequence[Grouped]) -> Iterator[nodes.Node]:
+        titles = {title for title, _ in rows}
+        for title, group in groupby(rows, key=lambda row: row[0]):
+            listing = _listing(self.site, [each for _, each in group])
+            yield (
+                listing
+                if len(titles) == 1 and not title
+                else self.section(title or "Others", listing)
+            )
 
-    def _group(self, entry: ClassEntry) -> str:
-        package = self.site.packages.get(entry.package)
-        named = package.title or package.name if package else entry.package
-        several = len(self.site.packages) > 1
-        return " · ".join(filter(None, (named if several else "", entry.system)))
+
+def _title(rows: Sequence[Grouped]) -> str:
+    """What a part holds: its systems, or its names where they are all of one system."""
+    titles = [title for title, _ in rows if title]
+    if len({*titles}) > 1:
+        return range_title(titles)
+    return range_title([each.short for _, each in rows])
 
 
 def _listing(site: Site, entries: Iterable[ClassEntry]) -> nodes.bullet_list:

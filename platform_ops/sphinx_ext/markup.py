@@ -19,6 +19,7 @@ from docutils.transforms import references
 from docutils.utils import new_document
 from sphinx import addnodes
 
+from platform_ops.sphinx_ext.elements import snippet
 from platform_ops.sphinx_ext.faults import note_markup
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def _words(text: str) -> Iterator[nodes.Node]:
     """Words and inline code, without the cost of a parser."""
     for number, part in enumerate(_CODE.split(text)):
         if part:
-            yield nodes.literal(f"``{part}``", part) if number % 2 else nodes.Text(part)
+            yield snippet(f"``{part}``", part) if number % 2 else nodes.Text(part)
 
 
 def unmarked(text: str) -> str:

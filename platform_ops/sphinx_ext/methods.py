@@ -5,38 +5,93 @@ The nodes are those of Sphinx's own Python domain, so that themes draw them as t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from docutils import nodes
+from docutils.parsers.rst import directives
 from sphinx import addnodes
 
-from platform_ops.registry.docstrings import plain
-from platform_ops.sphinx_ext.elements import paragraph
+from platform_ops.registry.docstrings import first_sentence, plain
+from platform_ops.sphinx_ext.directives import CatalogDirective
+from platform_ops.sphinx_ext.elements import paragraph, plain_signature, snippet, to_page, xref
+from platform_ops.sphinx_ext.parts import range_title
 
 if TYPE_CHECKING:
     from platform_ops.registry.method_model import Described, Method
     from platform_ops.registry.model import ClassEntry
-    from platform_ops.sphinx_ext.directives import CatalogDirective
 
-__all__ = ["method_nodes"]
+__all__ = ["MethodsDirective", "method_list", "method_nodes"]
+
+_MOST_LISTED = 80  # methods that a class's page lists by name; of more it tells their pages
+
+
+class MethodsDirective(CatalogDirective):
+    """``airflow:methods``: methods of a class that has no room for them on its own page."""
+
+    required_arguments = 1
+    option_spec: ClassVar[dict[str, Any]] = {"part": directives.positive_int}  # Any: docutils' type
+
+    def run(self) -> list[nodes.Node]:
+        """One part of them, in full."""
+        entry = self.site.find_class(self.arguments[0])
+        self.domain.note_use(f"class:{entry.name}")
+        pages = self.site.parts.methods(entry)
+        part = self.options.get("part", 1)
+        lead = paragraph("Methods of ", xref(entry.kind, entry.public, entry.short), ".")
+        shown: list[nodes.Node] = [lead]
+        if len(pages) > 1:
+            titles = [range_title([each.name for each in methods]) for methods in pages]
+            shown.append(self.parts(self.site.parts.methods_docname(entry, 1), titles, part))
+        return shown + method_nodes(self, entry, pages[part - 1], index=True)
+
+
+def method_list(directive: CatalogDirective, entry: ClassEntry) -> list[nodes.Node]:
+    """Links to methods that stand on pages of their own, and those pages in the navigation."""
+    site, pages = directive.site, directive.site.parts.methods(entry)
+    docnames = [site.parts.methods_docname(entry, number + 1) for number in range(len(pages))]
+    items = []
+    if len(entry.methods) > _MOST_LISTED:
+        for docname, methods in zip(docnames, pages, strict=True):
+            title = range_title([each.name for each in methods])
+            items.append(nodes.list_item("", paragraph(to_page(docname, title))))
+    else:
+        for each in entry.methods:
+            about = paragraph(plain(first_sentence(each.summary)))
+            items.append(nodes.list_item("", paragraph(_method_link(entry, each)), about))
+    return [
+        nodes.bullet_list("", *items, classes=["airflow-methods"]),
+        directive.toctree(docnames),
+    ]
+
+
+def _method_link(entry: ClassEntry, method: Method) -> addnodes.pending_xref:
+    return addnodes.pending_xref(
+        "",
+        snippet("", method.name),
+        refdomain="py",
+        reftype="meth",
+        reftarget=f"{entry.name}.{method.name}",
+        refexplicit=True,
+        refwarn=True,
+    )
 
 
 def method_nodes(
-    directive: CatalogDirective, entry: ClassEntry, *, index: bool
+    directive: CatalogDirective, entry: ClassEntry, methods: Sequence[Method], *, index: bool
 ) -> list[nodes.Node]:
-    """Every method that the catalogue lists.
+    """Methods in full.
 
     :param index: Whether this is the place that links lead to.
     """
-    return [_method(directive, entry, each, index=index) for each in entry.methods]
+    return [_method(directive, entry, each, index=index) for each in methods]
 
 
 def _method(
     directive: CatalogDirective, entry: ClassEntry, method: Method, *, index: bool
 ) -> nodes.Node:
     name = f"{entry.name}.{method.name}"
-    signature = addnodes.desc_signature("", "", *_signature(method))
+    signature = plain_signature("", "", *_signature(method))
     signature["classes"] += ["sig", "sig-object", "py"]
     signature["fullname"] = f"{entry.short}.{method.name}"
     if index:

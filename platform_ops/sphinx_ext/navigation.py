@@ -26,11 +26,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Navigation", "connect"]
 
-ROOM: Final = 120
-"""Entries that a page shows beyond the way to it: all of a small site."""
+ROOM: Final = 11_000
+"""Bytes of HTML that the entries of a page may take, about: all of a small site has room in them."""
 
 NEIGHBOURS: Final = 40
-"""Entries of one section that a page shows; the section's own page lists them all."""
+"""Entries of one section that a page shows at most; the section's own page lists them all."""
+
+_FEWEST: Final = 8  # neighbours that a page shows however little room there is
+
+_ENTRY: Final = 75  # bytes of an entry, besides its address and title
 
 _GENERATED = ("genindex", "modindex", "py-modindex", "search")
 _ARROW = '<span class="icon"><svg><use href="#svg-arrow-right"></use></svg></span>'
@@ -50,6 +54,12 @@ class Entry:
     label: str
     parent: Entry | None
     children: list[Entry] = field(default_factory=list)
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes it takes on a page."""
+        switch = 300 if self.children else 0
+        return _ENTRY + len(self.uri) + len(self.title) + switch
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +120,19 @@ class _Drawing:
 
     def _choose(self, top: Sequence[Entry]) -> None:
         """What is shown open: the way to the page, then what is nearest the root and has room."""
+        room = ROOM - _weight(top)
         for number, each in enumerate(self._way):
             below = self._way[number + 1] if number + 1 < len(self._way) else None
-            self._open[each] = _around(each.children, below)
-        room = ROOM - len(top)
+            self._open[each] = _around(each.children, below, room)
+            room -= _weight(self._open[each])
         others = deque(top)
         while others:
             each = others.popleft()
             if each not in self._open:
-                if len(each.children) > min(room, NEIGHBOURS):
+                if len(each.children) > NEIGHBOURS or _weight(each.children) > room:
                     continue
                 self._open[each] = each.children
-                room -= len(each.children)
+                room -= _weight(each.children)
             others.extend(self._open[each])
 
     def _list(self, entries: Sequence[Entry], level: int) -> str:
@@ -167,13 +178,23 @@ class _Drawing:
         return f'<li class="toctree-l{level}">{link}</li>\n</ul>\n'
 
 
-def _around(entries: Sequence[Entry], current: Entry | None) -> Sequence[Entry]:
-    """The neighbours of one entry in a long list."""
-    if len(entries) <= NEIGHBOURS:
-        return entries
+def _around(entries: Sequence[Entry], current: Entry | None, room: int) -> Sequence[Entry]:
+    """The neighbours of one entry in a long list, as many as there is room for, and a few at least."""
     middle = entries.index(current) if current is not None else 0
-    start = max(0, min(middle - NEIGHBOURS // 2, len(entries) - NEIGHBOURS))
-    return entries[start : start + NEIGHBOURS]
+    near = _middle(entries, middle, NEIGHBOURS)
+    weight = _weight(near)
+    if len(near) <= _FEWEST or weight <= room:
+        return near
+    return _middle(entries, middle, max(_FEWEST, len(near) * max(room, 0) // weight))
+
+
+def _middle(entries: Sequence[Entry], middle: int, count: int) -> Sequence[Entry]:
+    start = max(0, min(middle - count // 2, len(entries) - count))
+    return entries[start : start + count]
+
+
+def _weight(entries: Sequence[Entry]) -> int:
+    return sum(each.weight for each in entries)
 
 
 def _walk(entries: Sequence[Entry]) -> Iterator[Entry]:

@@ -15,10 +15,13 @@ from platform_ops.registry.model import (
     RuleEntry,
 )
 from platform_ops.sphinx_ext.changes import changes_page
-from platform_ops.sphinx_ext.kinds import KINDS
+from platform_ops.sphinx_ext.kinds import CLASS_KINDS, KINDS
+from platform_ops.sphinx_ext.parts import part_docname
 from platform_ops.sphinx_ext.site import Paged, Site, data_kind
 
 __all__ = ["generated_pages"]
+
+_PARTED = (*CLASS_KINDS, "option")  # kinds whose lists may be divided over several pages
 
 
 def generated_pages(site: Site, *, changes: bool = False) -> Iterator[tuple[str, str]]:
@@ -28,9 +31,12 @@ def generated_pages(site: Site, *, changes: bool = False) -> Iterator[tuple[str,
     """
     for entry in site.paged():
         yield site.docname(entry), _object_page(site, entry)
+        if isinstance(entry, ClassEntry):
+            yield from _methods_pages(site, entry)
     shown = [kind for kind in KINDS if site.has(kind)]
     for kind in shown:
-        yield site.index_docname(kind), _index_page(kind)
+        for number in range(1, site.parts.of(kind) + 1 if kind in _PARTED else 2):
+            yield part_docname(site.index_docname(kind), number), _index_page(kind, number)
     if site.lineage.flows:
         lead = "What flows from where to where, across all DAGs."
         text = f"{_heading('Lineage')}\n{lead}\n\n.. airflow:lineage::\n"
@@ -71,9 +77,24 @@ def _object_page(site: Site, entry: Paged) -> str:
     )
 
 
-def _index_page(kind: str) -> str:
+def _methods_pages(site: Site, entry: ClassEntry) -> Iterator[tuple[str, str]]:
+    count = len(site.parts.methods(entry))
+    for number in range(1, count + 1):
+        title = f"{entry.short}: methods"
+        title += f", part {number} of {count}" if count > 1 else ""
+        digest = site.digest(f"class:{entry.name}")
+        shown = f".. airflow:methods:: {entry.name}\n   :part: {number}\n"
+        yield (
+            site.parts.methods_docname(entry, number),
+            f".. {digest}\n\n{_heading(title)}\n{shown}",
+        )
+
+
+def _index_page(kind: str, number: int) -> str:
     row = KINDS[kind]
-    return f"{_heading(row.title)}\n{row.lead}\n\n.. airflow:{row.index_directive}::\n"
+    title = row.title if number == 1 else f"{row.title}, part {number}"
+    part = f"   :part: {number}\n" if number > 1 else ""
+    return f"{_heading(title)}\n{row.lead}\n\n.. airflow:{row.index_directive}::\n{part}"
 
 
 def _root_page(names: list[str]) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from docutils import nodes
 from docutils.parsers.rst import directives
 
-from platform_ops.registry.model import Package
+from platform_ops.registry.model import ClassEntry, Option, Package
 from platform_ops.sphinx_ext.directives import CatalogDirective
 from platform_ops.sphinx_ext.elements import code, facts, link, paragraph, table, to_page, xref
 from platform_ops.sphinx_ext.kinds import ADDITION_KINDS, CLASS_KINDS, KINDS
+from platform_ops.sphinx_ext.parts import part_docname
 
 __all__ = ["ProviderDirective", "ProviderIndexDirective"]
+
+_MOST_NAMED: Final = 24  # objects of one kind that the page of a package names
 
 
 class ProviderDirective(CatalogDirective):
@@ -49,8 +53,7 @@ class ProviderDirective(CatalogDirective):
         for kind in CLASS_KINDS:
             found = [each for each in catalog.of_kind(kind) if each.package == name]
             if found:
-                links = [to_page(self.site.docname(each), each.short) for each in found]
-                yield self.section(KINDS[kind].title, _listed(links))
+                yield self.section(KINDS[kind].title, self._classes(kind, found))
         for kind in ADDITION_KINDS:
             rows = [each for each in catalog.additions if (each.kind, each.package) == (kind, name)]
             links = [xref(kind, row.key, row.name) for row in rows]
@@ -62,8 +65,40 @@ class ProviderDirective(CatalogDirective):
             yield self.section("Connection types", _listed(links))
         options = [each for each in catalog.options if each.package == name]
         if options:
-            links = [xref("option", f"{each.section}.{each.name}") for each in options]
-            yield self.section("Airflow options", _listed(links))
+            yield self.section("Airflow options", self._options(options))
+
+    def _classes(self, kind: str, found: Sequence[ClassEntry]) -> nodes.Node:
+        """Each by name, or how many there are of each system where the names would fill the page."""
+        if len(found) <= _MOST_NAMED:
+            return _listed([to_page(self.site.docname(each), each.short) for each in found])
+        places = {
+            each.name: part_docname(self.site.index_docname(kind), number)
+            for number, rows in enumerate(self.site.parts.index(kind), start=1)
+            for _, each in rows
+        }
+        counts: Counter[tuple[str, str]] = Counter(
+            (places[each.name], each.system or "Others") for each in found
+        )
+        rows: dict[str, list[nodes.Node | str]] = {}
+        for (docname, system), count in sorted(counts.items(), key=lambda row: row[0][1].lower()):
+            link_to = to_page(docname, str(count))
+            parts = rows.setdefault(system, [])
+            parts += [" and ", link_to] if parts else [link_to]
+        items = [
+            nodes.list_item("", paragraph(system, ": ", *parts)) for system, parts in rows.items()
+        ]
+        return nodes.bullet_list("", *items, classes=["airflow-counts"])
+
+    def _options(self, options: Sequence[Option]) -> nodes.Node:
+        if len(options) <= _MOST_NAMED:
+            return _listed([xref("option", f"{each.section}.{each.name}") for each in options])
+        counts = Counter(each.section for each in options)
+        first = {each.section: each for each in reversed(options)}
+        links: list[nodes.Node] = [
+            xref("option", f"{name}.{first[name].name}", f"[{name}]: {count}")
+            for name, count in counts.items()
+        ]
+        return _listed(links)
 
     def _schemes(self, package: Package) -> Iterator[nodes.Node]:
         if not package.uri_schemes:

@@ -28,6 +28,7 @@ from platform_ops.registry.model import (
     Source,
 )
 from platform_ops.sphinx_ext.kinds import ADDITION_KINDS, CLASS_KINDS, KINDS
+from platform_ops.sphinx_ext.parts import Parts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +48,7 @@ class Site:
     :param source_url: Template of a link to source, with ``{path}`` and ``{line}``; one for all
         packages, or one for each.
     :param dag_folders: DAG folders as configured, to their absolute paths.
+    :param methods: Whether pages show methods.
     """
 
     def __init__(
@@ -56,11 +58,13 @@ class Site:
         prefix: str,
         source_url: str | Mapping[str, str],
         dag_folders: Mapping[str, Path],
+        methods: bool = True,
     ) -> None:
         self.catalog = catalog
         self.prefix = prefix.strip("/")
         self.dag_folders = dag_folders
         self._source_url = source_url
+        self.parts = Parts(self, methods=methods)
 
     @cached_property
     def classes(self) -> Mapping[str, ClassEntry]:

@@ -86,7 +86,7 @@ class SettingsDirective(CatalogDirective):
 
 
 def _value(setting: Setting) -> nodes.paragraph:
-    parts: list[nodes.Node | str] = [nodes.literal("", setting.type, classes=["airflow-type"])]
+    parts: list[nodes.Node | str] = [code(setting.type, "airflow-type")]
     if setting.unit:
         parts.append(f" {setting.unit}")
     if not setting.required:
