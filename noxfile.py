@@ -129,6 +129,8 @@ SERVERS = {
     "DOVECOT": ("dovecot", "dovecot-imapd", "/usr/sbin"),
     "MARIADB": ("mariadbd", "mariadb-server", "/usr/sbin"),
     "POSTGRES": ("postgres", "postgresql", "/usr/lib/postgresql/*/bin"),
+    "SSHD": ("sshd", "openssh-server", "/usr/sbin"),
+    "VSFTPD": ("vsftpd", "vsftpd", "/usr/sbin"),
 }
 PARALLEL = ("-n", "logical", "--maxprocesses", "8")
 ELSEWHERE = tuple(  # sessions of their own

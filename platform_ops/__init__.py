@@ -21,6 +21,18 @@ if TYPE_CHECKING:
         SourceError,
     )
     from platform_ops.ingest import ArchivingOperator, archive_session, asset
+    from platform_ops.sources.file_sensors import (
+        ArchivingFtpSensor,
+        ArchivingLocalFilesSensor,
+        ArchivingObjectStoreSensor,
+        ArchivingSftpSensor,
+    )
+    from platform_ops.sources.files import (
+        ArchivingFtpOperator,
+        ArchivingLocalFilesOperator,
+        ArchivingObjectStoreOperator,
+        ArchivingSftpOperator,
+    )
     from platform_ops.sources.http import ArchivingHttpOperator
     from platform_ops.sources.http_hook import ArchivingHttpHook
     from platform_ops.sources.http_since import Since
@@ -39,10 +51,18 @@ __all__ = [
     "ArchiveConflict",
     "ArchiveCorrupt",
     "ArchiveError",
+    "ArchivingFtpOperator",
+    "ArchivingFtpSensor",
     "ArchivingHttpHook",
     "ArchivingHttpOperator",
     "ArchivingImapOperator",
+    "ArchivingLocalFilesOperator",
+    "ArchivingLocalFilesSensor",
+    "ArchivingObjectStoreOperator",
+    "ArchivingObjectStoreSensor",
     "ArchivingOperator",
+    "ArchivingSftpOperator",
+    "ArchivingSftpSensor",
     "ConfigError",
     "Cursor",
     "Entity",
@@ -102,6 +122,18 @@ _HOMES: Final = {
         "LinkHeader",
         "Offset",
         "PageNumber",
+    ),
+    "platform_ops.sources.file_sensors": (
+        "ArchivingFtpSensor",
+        "ArchivingLocalFilesSensor",
+        "ArchivingObjectStoreSensor",
+        "ArchivingSftpSensor",
+    ),
+    "platform_ops.sources.files": (
+        "ArchivingFtpOperator",
+        "ArchivingLocalFilesOperator",
+        "ArchivingObjectStoreOperator",
+        "ArchivingSftpOperator",
     ),
 }
 

@@ -161,10 +161,13 @@ _TYPES: Final[Mapping[str, _Type]] = {
 }
 
 
-def store_options(connection: Connection, scheme: str) -> Options:
+def store_options(
+    connection: Connection, scheme: str, asked_by: str = "archive.connection"
+) -> Options:
     """The client's options, by obstore's names.
 
-    :param scheme: Of the archive's root, such as ``s3``.
+    :param scheme: Of the archive's root, or of a source's bucket, such as ``s3``.
+    :param asked_by: The setting or parameter that names the connection, for messages.
     :raises ConfigError: The connection is of another type than the root needs, or has a field that
         cannot be honoured.
     """
@@ -172,7 +175,7 @@ def store_options(connection: Connection, scheme: str) -> Options:
     if needed is None or connection.conn_type != needed:
         right = ", ".join(f"{name} for {each.schemes[0]}://" for name, each in _TYPES.items())
         raise ConfigError(
-            f"archive.connection = {connection.conn_id!r} is of type {connection.conn_type!r}, which "
+            f"{asked_by} = {connection.conn_id!r} is of type {connection.conn_type!r}, which "
             f"opens no root of {scheme}://; right are: {right}"
         )
     kind = _TYPES[needed]

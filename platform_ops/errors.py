@@ -9,7 +9,8 @@ PlatformError
 ├── UrlError                    a template, or a URL made or parsed by it, is wrong
 ├── SourceError                 the outside system did not deliver
 │   ├── SourceUnavailable       it may later: 5xx, 429, timeout, refused or dropped connection
-│   │   └── SourceTruncated     the body ended before its announced length
+│   │   ├── SourceTruncated     the body ended before its announced length
+│   │   └── SourceChanged       it changed while it was read, or is not what its checksum says
 │   └── SourceRejected          it will not: 4xx, a redirect that must not be followed
 ├── PublishError                a built site could not be published, and nothing changed there
 └── ArchiveError                the archive could not take, keep or give the bytes
@@ -48,6 +49,7 @@ __all__ = [
     "PlatformError",
     "PublishError",
     "Removed",
+    "SourceChanged",
     "SourceError",
     "SourceRejected",
     "SourceTruncated",
@@ -115,6 +117,10 @@ class SourceUnavailable(SourceError):
 
 class SourceTruncated(SourceUnavailable):
     """The body ended before the length that the source announced; nothing of it is committed."""
+
+
+class SourceChanged(SourceUnavailable):
+    """The source changed while it was read, or is not what its checksum says; nothing is committed."""
 
 
 class SourceRejected(SourceError):

@@ -19,6 +19,10 @@ _HTTP_MODULES: Final = ["platform_ops.sources.http"]
 _HTTP_HOOKS: Final = ["platform_ops.sources.http_hook"]
 _MAIL: Final = "Archiving mail"
 _MAIL_MODULES: Final = ["platform_ops.sources.mail"]
+_FILES: Final = "Archiving files"
+_FILES_MODULES: Final = ["platform_ops.sources.files"]
+_FILES_SENSORS: Final = ["platform_ops.sources.file_sensors"]
+_FILES_TRIGGERS: Final = ["platform_ops.sources.file_triggers"]
 _KEEPING: Final = "Keeping the archive"
 _KEEPING_MODULES: Final = ["platform_ops.maintenance"]
 
@@ -34,14 +38,18 @@ def get_provider_info() -> dict[str, Any]:  # Any: a document of Airflow's schem
         "integrations": [
             {"integration-name": _HTTP, "tags": ["protocol"]},
             {"integration-name": _MAIL, "tags": ["protocol"]},
+            {"integration-name": _FILES, "tags": ["protocol"]},
             {"integration-name": _KEEPING, "tags": ["software"]},
         ],
         "operators": [
             {"integration-name": _KEEPING, "python-modules": _KEEPING_MODULES},
+            {"integration-name": _FILES, "python-modules": _FILES_MODULES},
             {"integration-name": _HTTP, "python-modules": _HTTP_MODULES},
             {"integration-name": _MAIL, "python-modules": _MAIL_MODULES},
         ],
         "hooks": [{"integration-name": _HTTP, "python-modules": _HTTP_HOOKS}],
+        "sensors": [{"integration-name": _FILES, "python-modules": _FILES_SENSORS}],
+        "triggers": [{"integration-name": _FILES, "python-modules": _FILES_TRIGGERS}],
         "connection-types": [_archiving_http()],
         "task-decorators": [
             {"name": "archive", "class-name": "platform_ops.ingest.decorator.archive_task"},

@@ -39,7 +39,12 @@ def test_everything_public_is_listed() -> None:
 
 def test_what_time_may_cure_is_worth_a_retry() -> None:
     retryable = {name for name, each in classes().items() if each.retryable}
-    assert retryable == {"ArchiveUnavailable", "SourceTruncated", "SourceUnavailable"}
+    assert retryable == {
+        "ArchiveUnavailable",
+        "SourceChanged",
+        "SourceTruncated",
+        "SourceUnavailable",
+    }
 
 
 def test_each_has_a_description() -> None:

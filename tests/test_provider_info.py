@@ -67,11 +67,13 @@ def test_the_form_of_each_connection_holds_airflow_s_schema(connection: dict[str
 
 
 def test_every_operator_and_hook_is_listed() -> None:
-    from airflow.sdk import BaseHook
+    from airflow.sdk import BaseHook, BaseSensorOperator
 
-    found = {"hooks": set[str](), "operators": set[str]()}
+    kinds = {"hooks": BaseHook, "sensors": BaseSensorOperator, "operators": object}
+    found = {kind: set[str]() for kind in kinds}
     for each in classes_of_sources():
-        found["hooks" if issubclass(each, BaseHook) else "operators"].add(each.__module__)
+        kind = next(kind for kind, base in kinds.items() if issubclass(each, base))
+        found[kind].add(each.__module__)
     for kind, modules in found.items():
         listed = [module for group in INFO[kind] for module in group["python-modules"]]
         assert sorted(modules) == listed

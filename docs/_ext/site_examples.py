@@ -1,4 +1,4 @@
-"""Runs the examples of this site against the demo's source, which they are written for."""
+"""Runs the examples of this site against the demo's sources, which they are written for."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ def run(path: Path) -> str:
     os.environ["PLATFORM_OPS_CONFIG"] = str(ROOT / "conf" / "platform.toml")
     os.environ["PLATFORM_OPS__ARCHIVE__UNDECLARED"] = "fail"
     from platform_ops.testing.examples import run as run_example
+    from tests.demo.folders import partners
     from tests.demo.source import Source
 
-    with Source.started() as source:
-        os.environ.update(source.environment())
+    with Source.started() as source, partners() as handed_over:
+        os.environ.update({**source.environment(), **handed_over})
         return run_example(path)

@@ -94,10 +94,13 @@ def service_of(root: str) -> Service:
     return SERVICES[root.partition("://")[0]]
 
 
-def client(root: str, options: Mapping[str, str]) -> Client:
+def client(
+    root: str, options: Mapping[str, str], credentials: str = "archive.connection"
+) -> Client:
     """The client for all that is below the root.
 
     :param options: The client's own, by obstore's names; the environment fills what is missing.
+    :param credentials: Where the options are from, for messages.
     :raises ConfigError: The client refuses them.
     """
     import obstore.store
@@ -105,7 +108,7 @@ def client(root: str, options: Mapping[str, str]) -> Client:
 
     service = service_of(root)
     bucket, _, prefix = root.partition("://")[2].partition("/")
-    _require(service, root, options)
+    _require(service, root, options, credentials)
     endpoint = options.get(service.endpoint) or _first(service.endpoint_variables)
     settings: dict[str, Any] = {**options}  # Any: options are strings and flags
     if endpoint:
@@ -129,7 +132,7 @@ def client(root: str, options: Mapping[str, str]) -> Client:
         given = ", ".join(sorted(options)) or "none"
         raise ConfigError(
             f"{root}: the client of {service.name} cannot be made ({type(err).__name__}); check the "
-            f"credentials of archive.connection (options from it: {given}) and in the environment"
+            f"credentials of {credentials} (options from it: {given}) and in the environment"
         ) from None
 
 
@@ -147,14 +150,14 @@ def encrypted(encryption: str | None, kms_key: str | None) -> Mapping[str, str]:
     return {name: value for name, value in options.items() if value}
 
 
-def _require(service: Service, root: str, options: Mapping[str, str]) -> None:
+def _require(service: Service, root: str, options: Mapping[str, str], credentials: str) -> None:
     if not service.required:
         return
     option, *variables = service.required
     if not options.get(option) and not _first(variables):
         raise ConfigError(
             f"{root}: no {option} for {service.name}; set {' or '.join(variables)}, "
-            "or archive.connection"
+            f"or {credentials}"
         )
 
 

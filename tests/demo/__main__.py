@@ -18,6 +18,7 @@ import click
 
 from tests.demo import evidence, site, story
 from tests.demo.airflow import USER, Airflow, free_port
+from tests.demo.folders import partners
 from tests.demo.metrics_listener import Listener
 from tests.demo.processes import DemoFailed, Nursery
 from tests.demo.screen import Screen
@@ -69,9 +70,10 @@ def _demo(screen: Screen, options: Options) -> None:
     with ExitStack() as stack:
         folder = stack.enter_context(_temporary_folder(screen, keep=options.keep))
         source = stack.enter_context(Source.started())
+        handed_over = stack.enter_context(partners())
         listener = stack.enter_context(Listener.started())
         nursery = stack.enter_context(Nursery.opened(folder / "logs"))
-        variables = source.environment() | listener.environment()
+        variables = {**source.environment(), **handed_over, **listener.environment()}
         airflow = Airflow(folder / "airflow", nursery, port, variables)
         stage = Stage(screen, folder, source, listener, nursery, airflow)
         _play(stage, options)

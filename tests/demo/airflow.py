@@ -20,8 +20,14 @@ __all__ = ["EXAMPLES", "PAUSED", "ROOT", "USER", "Airflow", "clean_environment",
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = tuple(sorted(file.stem for file in (ROOT / "docs" / "examples").glob("*.py")))
-PAUSED = ("archive_maintenance", "erase_on_request", "yearly_bag")
-"""Those that keep the archive; whoever wants them starts them."""
+PAUSED = (
+    "archive_maintenance",
+    "erase_on_request",
+    "monthly_prices",
+    "partner_deliveries",
+    "yearly_bag",
+)
+"""Those that keep the archive, or take a delivery that comes once; whoever wants them starts them."""
 """Ids of the DAGs that the demo runs; each has a file of its name."""
 USER = "admin"
 

@@ -88,8 +88,8 @@ class GcsServer:
         """What a client needs in its environment to come here, or to a proxy at ``url``."""
         return {"GOOGLE_BASE_URL": url or self.url, "GOOGLE_BEARER_TOKEN": "testing"}
 
-    def new_bucket(self) -> str:
-        name = f"bucket-{next(_numbers)}"
+    def new_bucket(self, name: str | None = None) -> str:
+        name = name or f"bucket-{next(_numbers)}"
         self.buckets[name] = Bucket()
         return name
 
