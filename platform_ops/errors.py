@@ -11,6 +11,7 @@ PlatformError
 │   ├── SourceUnavailable       it may later: 5xx, 429, timeout, refused or dropped connection
 │   │   ├── SourceTruncated     the body ended before its announced length
 │   │   └── SourceChanged       it changed while it was read, or is not what its checksum says
+│   ├── DeliveryRefused         it delivered, and the site does not take what came
 │   └── SourceRejected          it will not: 4xx, a redirect that must not be followed
 ├── PublishError                a built site could not be published, and nothing changed there
 └── ArchiveError                the archive could not take, keep or give the bytes
@@ -41,6 +42,7 @@ __all__ = [
     "ArchiveUnwritable",
     "ConfigError",
     "ConnectionMissing",
+    "DeliveryRefused",
     "EntityUndeclared",
     "ExtraMissing",
     "NotArchivable",
@@ -125,6 +127,19 @@ class SourceChanged(SourceUnavailable):
 
 class SourceRejected(SourceError):
     """The source refused the request, and will refuse the same request again: 4xx."""
+
+
+class DeliveryRefused(SourceError):
+    """What came is empty, malformed, or unlike what came before, and the entity's policy refuses it.
+
+    :param check: Which check refused it: ``empty``, ``truncated``, ``unparsable``, ``small``, ``large``.
+    :param skip: Whether the policy is ``skip``: the task is skipped, not failed.
+    """
+
+    def __init__(self, message: str, check: str = "", *, skip: bool = False) -> None:
+        super().__init__(message)
+        self.check = check
+        self.skip = skip
 
 
 class ArchiveError(PlatformError):

@@ -18,6 +18,7 @@ from platform_ops.entity import Entity
 __all__ = [
     "ADOPTED",
     "BYTES",
+    "CHECKS",
     "COMMITTED_AT",
     "CONFLICTS",
     "DUE_AT",
@@ -152,6 +153,14 @@ FAILURES: Final = Metric(
     "Captures that ended in an error, by its class in ``platform_ops.errors``.",
     ("source", "entity", "error"),
 )
+CHECKS: Final = Metric(
+    "platform_ops.checks",
+    "counter",
+    "deliveries",
+    "What the checks of an entity found: empty, truncated, unparsable, small or large; and whether that was "
+    "taken with a warning (``warn``), skipped (``skip``) or failed (``fail``).",
+    ("source", "entity", "check", "policy"),
+)
 VERIFIED_BYTES: Final = Metric(
     "platform_ops.verified_bytes",
     "counter",
@@ -204,6 +213,7 @@ METRICS: Final = (
     REPLAYS,
     UNDECLARED,
     FAILURES,
+    CHECKS,
     VERIFIED_BYTES,
     VERIFY_FAULTS,
     SWEPT,

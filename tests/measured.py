@@ -103,8 +103,12 @@ def keep(day: str, patch: pytest.MonkeyPatch) -> None:
     """A fault, something to sweep, and payloads whose time is over."""
     place = Disk(Path(site_settings().archive.root.removeprefix("file://")))
     config = place.folder / "platform.toml"
-    config.write_text("[sources.weather.entities.forecast]\nretention_days = 30\n")
+    config.write_text(
+        "[sources.weather.entities.forecast]\nretention_days = 30\n"
+        '[sources.shop.entities.warned]\non_empty = "warn"\n'
+    )
     patch.setenv("PLATFORM_OPS_CONFIG", str(config))
+    run_task(given("shop.warned", b""), at=day)
     with aged(days=40):
         done = commit(site_settings(), at=slot(7))
     orphan(place, f"{FOLDER}/000009-0123456789ab/a", LONG_AGO)

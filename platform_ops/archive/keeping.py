@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
-from platform_ops.archive import bag, browse, erasure, excise, expiry, holding, keep, read
+from platform_ops.archive import bag, browse, erasure, excise, expiry, holding, keep, read, refused
 from platform_ops.archive import verify as checking
 from platform_ops.archive.bag import Bag
 from platform_ops.archive.finding import find
@@ -78,7 +79,7 @@ def expire(
     by: str = "retention",
     settings: Settings | None = None,
 ) -> Iterator[Removal | LeftAlone]:
-    """Find, and on request remove, the payloads of revisions whose time is over.
+    """Find, and on request remove, the payloads of revisions, and of refused deliveries, whose time is over.
 
     A tombstone takes note of each; its payloads go once it has stood for the pause. A slot with a
     manifest that is damaged or missing is left alone, and named.
@@ -92,9 +93,9 @@ def expire(
     :param by: Who applies the policy, for the tombstone.
     """
     site = site_of(settings)
-    return expiry.expire(
-        root(site), site, prefix, delete=delete, pause=pause, shorten=shorten, by=by
-    )
+    store, days = root(site), site.archive.evidence_days
+    slots = expiry.expire(store, site, prefix, delete=delete, pause=pause, shorten=shorten, by=by)
+    return chain(slots, refused.expire(store, prefix, days, delete=delete))
 
 
 def erase(
@@ -109,7 +110,8 @@ def erase(
 ) -> list[Removal]:
     """Erase a revision, or every one of a slot, at once: payloads, and what its manifest tells of people.
 
-    With a name that body alone goes, and all others stay, in the same pack too.
+    With a name that body alone goes, and all others stay, in the same pack too. With every revision of
+    a slot goes what was refused of it.
 
     :param reason: The request, for the tombstone.
     :param by: Who asks for it.
@@ -132,7 +134,9 @@ def erase(
                 if name is None
                 else excise.excise(store, folder, name, revision, **words, delete=delete)
             )
-    if not there:
+        if revision is None and name is None:
+            found += refused.of_slot(store, folder, reason=reason, delete=delete)
+    if not there and not found:
         where = url(slot.entity, slot, site)
         raise NotArchived(f"{slot}: nothing is archived; it would be below {where}")
     return found

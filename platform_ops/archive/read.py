@@ -21,6 +21,7 @@ __all__ = [
     "find",
     "former",
     "key_of",
+    "keys_of",
     "manifest_at",
     "manifest_digest",
     "misplaced",
@@ -108,7 +109,7 @@ def find(
     :raises ArchiveCorrupt: A manifest on the way is damaged; it is named, never left out.
     """
     histories: dict[str, list[Manifest]] = {}
-    for key in _keys_of(store, templates(store, current), entity, since, until):
+    for key in keys_of(store, templates(store, current), entity, since, until):
         manifest = _listed(store, key)
         time = manifest.slot.time_utc
         if (since is None or time >= since) and (until is None or time < until):
@@ -171,7 +172,7 @@ def resolve(reference: Reference, connection: str | None) -> tuple[Store, Manife
     return at(root, connection), manifest
 
 
-def _keys_of(
+def keys_of(
     store: Store,
     known: Sequence[Template],
     entity: Entity,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from zoneinfo import ZoneInfo
 
-from platform_ops.archive.place import root, site_of, template_of
+from platform_ops.archive import volume
+from platform_ops.archive.inspection import Acceptance
+from platform_ops.archive.place import root, site_of, template_of, templates_of
 from platform_ops.archive.write import Session
 from platform_ops.entity import RunIdentity, Slot
 from platform_ops.settings import Codec, OnExisting, Settings
@@ -39,7 +42,25 @@ def session(
         codec=codec or agreement.codec,
         pack=agreement.pack if pack is None else pack,
         redact=agreement.redact,
+        acceptance=_acceptance(site, slot),
         encryption=site.archive.encrypted_by,
         retention_days=agreement.retention_days,
         versions=versions or {},
+    )
+
+
+def _acceptance(site: Settings, slot: Slot) -> Acceptance:
+    """What the site agreed on for deliveries of the entity."""
+    agreed = site.entity(slot.entity)
+    return Acceptance(
+        empty=agreed.on_empty,
+        truncated=agreed.on_truncated,
+        unparsable=agreed.on_unparsable,
+        small=agreed.on_small,
+        large=agreed.on_large,
+        format=agreed.format,
+        limit_bytes=agreed.limit_bytes,
+        floor=agreed.volume_floor,
+        at=slot.time_utc.astimezone(ZoneInfo(agreed.timezone)),
+        past=lambda: volume.samples(root(site), templates_of(site), slot, agreed.timezone),
     )

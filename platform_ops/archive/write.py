@@ -16,10 +16,12 @@ from secrets import token_bytes
 from types import TracebackType
 from typing import Literal, Self
 
-from platform_ops.archive import content, excisions, read
+from platform_ops.archive import content, excisions, read, refused
 from platform_ops.archive.codec import require
+from platform_ops.archive.inspection import Acceptance, Inspection
 from platform_ops.archive.intake import Intake
 from platform_ops.archive.pack import Member
+from platform_ops.archive.refused import Evidence
 from platform_ops.archive.store import Store, locate, put_once
 from platform_ops.archive.tombstones import tombstone_at
 from platform_ops.archive.withhold import Withholding
@@ -35,9 +37,13 @@ from platform_ops.entity import (
 )
 from platform_ops.errors import (
     ArchiveConflict,
+    ArchiveError,
     ArchiveUnavailable,
+    DeliveryRefused,
     NotArchived,
     PlatformError,
+    SourceError,
+    SourceTruncated,
 )
 from platform_ops.settings import Codec
 from platform_ops.url_scheme import Template, manifest_key, payload_key, template_key
@@ -93,6 +99,7 @@ class Session:
     :param codec: How to store the bytes; what gains nothing from it is stored as it came.
     :param pack: Whether small bodies share one object.
     :param redact: Fields of JSON bodies to leave out; see ``platform_ops.archive.withhold``.
+    :param acceptance: What the entity's deliveries meet that are empty, malformed or unlike those before.
     :param encryption: What the store was told to encrypt by; recorded in the manifest.
     :param retention_days: Recorded in the manifest for ``expire``.
     :param versions: Versions of the software at work, recorded in the manifest.
@@ -107,6 +114,7 @@ class Session:
     codec: Codec = "none"
     pack: bool = False
     redact: tuple[str, ...] = ()
+    acceptance: Acceptance = field(default_factory=Acceptance)
     encryption: str | None = None
     retention_days: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -117,6 +125,7 @@ class Session:
     _lender: Manifest | None = field(default=None, init=False)
     _intake: Intake = field(init=False)
     _withheld: Withholding = field(init=False)
+    _inspection: Inspection = field(init=False)
     _lendable: dict[str, Payload] = field(default_factory=dict, init=False)
     _payloads: tuple[Payload, ...] = field(default=(), init=False)
     _watermark: str | None = field(default=None, init=False)
@@ -127,8 +136,15 @@ class Session:
         self._token = _token(self.run)
         require(self.codec)
         self._withheld = Withholding(self.redact)
+        self._inspection = Inspection(self.slot, self.acceptance)
         self._intake = Intake(
-            self.slot, self.store, self._key_of, self._lent, self.codec, pack=self.pack
+            self.slot,
+            self.store,
+            self._key_of,
+            self._lent,
+            self.codec,
+            self._inspection,
+            pack=self.pack,
         )
         for manifest in read.revisions(self.store, self._folder, self.slot):
             self._head = self._head or manifest
@@ -150,8 +166,15 @@ class Session:
         err: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None and self.commit is None:
+        if self.commit is not None:
+            return
+        if kind is None:
             self._payloads = self._intake.close()
+            self._inspection.conclude(self._payloads)
+        refusal = self._inspection.refusal
+        if refusal is not None and err in (None, refusal):
+            raise self._refused(refusal) from refusal.__cause__
+        if kind is None:
             self.commit = self._commit()
 
     def write(self, part: Part) -> Payload | Member:
@@ -160,6 +183,8 @@ class Session:
         Where :attr:`commit` is set, the body is left alone and the committed one is the answer.
 
         :raises SourceTruncated: The body ended before the announced length, or went past it.
+        :raises DeliveryRefused: The entity's policy does not let it pass; leaving the block keeps it as
+            evidence.
         :raises NotRedactable: Fields are to be left out, and the body cannot be searched for them.
         :raises ArchiveUnavailable: The store failed; nothing of this body remains visible.
         """
@@ -174,6 +199,22 @@ class Session:
             raise PlatformError(
                 f"{err}; revision {revision} is committed: write only where session.commit is None"
             ) from err
+
+    def _refused(self, refusal: SourceError) -> SourceError:
+        """The refusal, and where what came is kept."""
+        check = refusal.check if isinstance(refusal, DeliveryRefused) else "truncated"
+        payloads = self._payloads or self._intake.close()
+        found = Evidence(
+            self.slot, self.run, self._token, check, str(refusal), payloads, datetime.now(UTC)
+        )
+        try:
+            kept = f"kept as evidence: {refused.keep(self.store, self._folder, found)}"
+        except ArchiveError as err:
+            kept = f"not kept, since the archive failed too ({type(err).__name__})"
+        message = f"{refusal}; what came is {kept}"
+        if isinstance(refusal, DeliveryRefused):
+            return DeliveryRefused(message, check, skip=refusal.skip)
+        return SourceTruncated(message)
 
     def settle(self, manifest: Manifest) -> None:
         """End with a revision that is there, of this slot or another, since the source has none newer.
@@ -261,6 +302,7 @@ class Session:
             previous_sha256=read.manifest_digest(head) if head else None,
             redacted=self._withheld.counts,
             watermark=self._watermark,
+            remarks=tuple(self._inspection.remarks),
             encryption=self.encryption,
             retention_days=self.retention_days,
             versions=self.versions,

@@ -30,6 +30,7 @@ from platform_ops.cli.exporting import export
 from platform_ops.cli.finding import find
 from platform_ops.cli.holding import hold, holds, release
 from platform_ops.cli.keeping import sweep
+from platform_ops.cli.refusals import evidence
 from platform_ops.cli.rehearsing import rehearse
 from platform_ops.cli.removing import erase, expire
 from platform_ops.cli.terminal import console
@@ -58,6 +59,7 @@ archive.add_command(hold)
 archive.add_command(release)
 archive.add_command(holds)
 archive.add_command(export)
+archive.add_command(evidence)
 archive.add_command(verification.verify)
 
 

@@ -5,7 +5,14 @@ An :class:`Entity` names what arrives, a :class:`Slot` says which capture of it 
 :class:`Manifest` the commit itself. A :class:`Reference` is what travels by XCom instead of bytes.
 """
 
-from platform_ops.entity.manifest import MANIFEST_VERSION, Manifest, Reference, manifest_schema
+from platform_ops.entity.manifest import (
+    MANIFEST_VERSION,
+    CheckKind,
+    Manifest,
+    Reference,
+    Remark,
+    manifest_schema,
+)
 from platform_ops.entity.payload import (
     Blob,
     Members,
@@ -21,6 +28,7 @@ from platform_ops.entity.slot import Entity, RunIdentity, Slot
 __all__ = [
     "MANIFEST_VERSION",
     "Blob",
+    "CheckKind",
     "Entity",
     "Manifest",
     "Members",
@@ -28,6 +36,7 @@ __all__ = [
     "Part",
     "Payload",
     "Reference",
+    "Remark",
     "RunIdentity",
     "Slot",
     "Stored",

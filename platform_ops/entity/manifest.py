@@ -16,10 +16,29 @@ from platform_ops.errors import ArchiveCorrupt
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-__all__ = ["MANIFEST_VERSION", "Manifest", "Reference", "manifest_schema"]
+__all__ = ["MANIFEST_VERSION", "CheckKind", "Manifest", "Reference", "Remark", "manifest_schema"]
 
 MANIFEST_VERSION: Final = 1
 """The manifest format that this release writes. A reader refuses a newer one by name."""
+
+
+CheckKind = Literal["empty", "truncated", "unparsable", "small", "large"]
+"""What can be wrong with a delivery."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What a check found of a delivery that was taken all the same.
+
+    :param policy: By which it was taken: ``warn``, or ``accept``.
+    :param message: What was found, in words.
+    :param body: Name of the body; None where it is the delivery as a whole.
+    """
+
+    check: CheckKind
+    policy: str
+    message: str
+    body: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +52,7 @@ class Manifest:
     :param sha256: :func:`content_digest` of the payloads.
     :param redacted: How many values each field path of the site took out of the bodies.
     :param watermark: How far the source was read, in its own terms; what the next capture goes on from.
+    :param remarks: What the site's checks found, and its policies let pass.
     :param encryption: What the store was told to encrypt by, such as ``aws:kms`` and a key's name.
     """
 
@@ -48,6 +68,7 @@ class Manifest:
     previous_sha256: str | None = None
     redacted: Mapping[str, int] = field(default_factory=dict)
     watermark: str | None = None
+    remarks: tuple[Remark, ...] = ()
     encryption: str | None = None
     retention_days: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from platform_ops import metrics
 from platform_ops.archive import Commit, Outcome
 from platform_ops.entity import Entity, Slot
-from platform_ops.errors import PlatformError
+from platform_ops.errors import DeliveryRefused, PlatformError, SourceTruncated
 from platform_ops.ingest import lineage
 from platform_ops.ingest.capture import Capture
 from platform_ops.ingest.context import asset, site_settings
@@ -39,6 +39,7 @@ def take_effect(context: Context, capture: Capture, wish: Wish) -> None:
     outlet, task = asset(entity), context["ti"].task
     _measure(entity, commit, (time.monotonic() - capture.started_s) * 1000)
     _warn_of_idle_redaction(capture)
+    _warn_of_remarks(capture)
     if (commit.outcome is Outcome.REPLAYED and not wish.emit) or (
         commit.outcome is Outcome.NOTHING_NEW
     ):
@@ -65,6 +66,18 @@ def _warn_of_idle_redaction(capture: Capture) -> None:
     for path, count in capture.manifest.redacted.items():
         if not count and capture.manifest.size_bytes:
             log.warning("%s: redact %s met nothing; was the field renamed?", capture.slot, path)
+
+
+def _warn_of_remarks(capture: Capture) -> None:
+    """What a check found and its policy let pass; told by the try that committed, not by a replay."""
+    if capture.commit.outcome not in (Outcome.CREATED, Outcome.UNCHANGED):
+        return
+    for each in capture.manifest.remarks:
+        if each.policy == "warn":
+            where = f"{each.body}: " if each.body else ""
+            log.warning("%s: %s: %s%s", capture.slot, each.check, where, each.message)
+            entity = capture.slot.entity
+            metrics.emit(metrics.CHECKS, 1, entity, check=each.check, policy=each.policy)
 
 
 def _measure(entity: Entity, commit: Commit, duration_ms: float) -> None:
@@ -117,7 +130,16 @@ def reported(entity: Entity) -> Iterator[None]:
         yield
     except AirflowSkipException:
         raise
+    except DeliveryRefused as err:
+        policy = "skip" if err.skip else "fail"
+        metrics.emit(metrics.CHECKS, 1, entity, check=err.check, policy=policy)
+        if err.skip:
+            raise AirflowSkipException(str(err)) from err
+        metrics.emit(metrics.FAILURES, 1, entity, error=type(err).__name__)
+        raise AirflowFailException(f"{type(err).__name__}: {err}") from err
     except Exception as err:
+        if isinstance(err, SourceTruncated):
+            metrics.emit(metrics.CHECKS, 1, entity, check="truncated", policy="fail")
         metrics.emit(metrics.FAILURES, 1, entity, error=type(err).__name__)
         if isinstance(err, PlatformError) and not err.retryable:
             raise AirflowFailException(f"{type(err).__name__}: {err}") from err

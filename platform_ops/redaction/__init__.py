@@ -5,6 +5,7 @@ everything but the fields that a site names.
 """
 
 from platform_ops.redaction.field_path import FieldPath
+from platform_ops.redaction.json_count import JsonCounter
 from platform_ops.redaction.json_fields import JsonRedactor
 from platform_ops.redaction.requests import (
     ALLOWED_HEADERS,
@@ -19,6 +20,7 @@ __all__ = [
     "ALLOWED_HEADERS",
     "REDACTED",
     "FieldPath",
+    "JsonCounter",
     "JsonRedactor",
     "is_secret_name",
     "keep_secret",

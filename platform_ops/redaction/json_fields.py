@@ -16,7 +16,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from itertools import chain
 from typing import Final
 
 from platform_ops.errors import NotRedactable
@@ -106,6 +105,8 @@ class JsonRedactor:
     _hidden_at: int | None = field(default=None, init=False)
     _key: bytearray | None = field(default=None, init=False)
     _offset: int = field(default=0, init=False)
+    _rest: bytes = field(default=b"", init=False)
+    _inside_string: bool = field(default=False, init=False)
 
     def redacted(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """The body without the values of the fields, in constant memory.
@@ -113,42 +114,54 @@ class JsonRedactor:
         :raises NotRedactable: It is not JSON; what was given out until then must not be kept.
         """
         out = bytearray()
-        for kind, text in self._tokens(chunks):
-            out += self._taken(kind, text)
-            self._offset += len(text)
-            if len(out) >= _OUT_BYTES:
-                yield bytes(out)
-                out.clear()
-        if self._levels:
-            raise self._refused("it ends in the middle")
+        for chunk in chunks:
+            for piece in self.feed(chunk):
+                out += piece
+                if len(out) >= _OUT_BYTES:
+                    yield bytes(out)
+                    out.clear()
+        out += b"".join(self.close())
         if out:
             yield bytes(out)
 
-    def _tokens(self, chunks: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
-        """Tokens with their kind; a string that spans chunks comes as open, pieces and close."""
-        text, inside = b"", False
-        for chunk in chain(chunks, (b"",)):
-            last, text, position = not chunk, text + chunk, 0
-            # Latin-1 gives each byte a character: positions hold, and structure is ASCII.
-            letters = text.decode("latin-1")
-            while position < len(text):
-                if not inside:
-                    kind, end = self._at_once(text, letters, position)
-                    if end > position:
-                        yield kind, text[position:end]
-                        position = end
-                        continue
-                hit = (_PIECE if inside else _TOKEN).match(text, position)
-                if not last and self._may_go_on(text, position, hit):
-                    break
-                if hit is None or hit.lastgroup is None:
-                    raise self._refused("this is not JSON")
-                inside = hit.lastgroup == "open" or (inside and hit.lastgroup != "close")
-                yield hit.lastgroup, hit[0]
-                position = hit.end()
-            text = text[position:]
-        if inside:
+    def feed(self, chunk: bytes, *, last: bool = False) -> Iterator[bytes]:
+        """What leaves of the next bytes of the body; to be drawn to its end."""
+        for kind, text in self._tokens(chunk, last):
+            yield self._taken(kind, text)
+            self._offset += len(text)
+
+    def close(self) -> Iterator[bytes]:
+        """What leaves of the rest, now that the body is over.
+
+        :raises NotRedactable: It ends in the middle.
+        """
+        yield from self.feed(b"", last=True)
+        if self._levels or self._inside_string:
             raise self._refused("it ends in the middle")
+
+    def _tokens(self, chunk: bytes, last: bool) -> Iterator[tuple[str, bytes]]:
+        """Tokens with their kind; a string that spans chunks comes as open, pieces and close."""
+        text, position = self._rest + chunk, 0
+        # Latin-1 gives each byte a character: positions hold, and structure is ASCII.
+        letters = text.decode("latin-1")
+        while position < len(text):
+            if not self._inside_string:
+                kind, end = self._at_once(text, letters, position)
+                if end > position:
+                    yield kind, text[position:end]
+                    position = end
+                    continue
+            hit = (_PIECE if self._inside_string else _TOKEN).match(text, position)
+            if not last and self._may_go_on(text, position, hit):
+                break
+            if hit is None or hit.lastgroup is None:
+                raise self._refused("this is not JSON")
+            self._inside_string = hit.lastgroup == "open" or (
+                self._inside_string and hit.lastgroup != "close"
+            )
+            yield hit.lastgroup, hit[0]
+            position = hit.end()
+        self._rest = text[position:]
 
     def _at_once(self, text: bytes, letters: str, position: int) -> tuple[str, int]:
         """What may pass, or go, without a look at its parts: its kind, and where it ends."""

@@ -16,6 +16,7 @@ from platform_ops.settings.model import (
     EntitySettings,
     Mode,
     OnExisting,
+    Reaction,
     Settings,
     SourceSettings,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "Loaded",
     "Mode",
     "OnExisting",
+    "Reaction",
     "RuleSettings",
     "Settings",
     "SourceSettings",

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from platform_ops.checks import Format
 from platform_ops.entity import Entity
 from platform_ops.errors import EntityUndeclared
 from platform_ops.redaction import FieldPath
@@ -26,6 +27,7 @@ __all__ = [
     "MetricsSettings",
     "Mode",
     "OnExisting",
+    "Reaction",
     "Section",
     "Settings",
     "SourceSettings",
@@ -35,6 +37,7 @@ __all__ = [
 OnExisting = Literal["revise", "reuse", "fail"]
 Mode = Literal["auto", "refetch", "replay"]
 Codec = Literal["none", "gzip", "zstd"]
+Reaction = Literal["fail", "warn", "skip", "accept"]
 Encryption = Literal["AES256", "aws:kms", "aws:kms:dsse"]
 
 
@@ -152,6 +155,16 @@ class ArchiveSettings(Section):
         },
     )
 
+    evidence_days: int = Field(
+        90,
+        ge=1,
+        description=(
+            "How long the payloads of a refused delivery are kept as evidence, before ``archive expire`` "
+            "removes them."
+        ),
+        json_schema_extra={"unit": "days"},
+    )
+
     @model_validator(mode="after")
     def _check_encryption(self) -> Self:
         if self.encryption and not self.root.startswith("s3://"):
@@ -210,6 +223,63 @@ class EntitySettings(Section):
             "Fields of JSON bodies that are never archived, as JSON Pointers in which ``*`` stands for any "
             "member or element and ``**`` for any depth: ``/customers/*/email``, ``/**/ssn``."
         ),
+    )
+    format: Format | None = Field(
+        None,
+        description=(
+            "What bodies are, for ``on_unparsable``: ``json``, ``jsonl``, ``csv``, ``parquet`` or ``xml``. "
+            "By their media type, else by their name, where unset."
+        ),
+    )
+    on_empty: Reaction = Field(
+        "accept",
+        description=(
+            "What a delivery without a byte, or without a row, meets: ``fail`` the task for good, ``skip`` "
+            "it, ``warn`` and take it, or ``accept`` it. What is refused is kept as evidence."
+        ),
+    )
+    on_truncated: Reaction | None = Field(
+        None,
+        description=(
+            "What a body meets that ends before its announced length: as above, but a retry may follow "
+            "``fail``. Where unset the try fails as well, and nothing is kept of it."
+        ),
+    )
+    on_unparsable: Reaction = Field(
+        "accept",
+        description=(
+            "What a body meets that is not of its format, looked at while it is archived. ``accept`` does "
+            "not look."
+        ),
+    )
+    on_small: Reaction = Field(
+        "accept",
+        description=(
+            "What a delivery meets that is far smaller than those before it, in rows, else in bytes. "
+            "``accept`` does not look."
+        ),
+    )
+    on_large: Reaction = Field(
+        "accept",
+        description=(
+            "What a delivery meets that is far larger than those before it, or than ``limit_bytes``. "
+            "``accept`` does not look."
+        ),
+    )
+    volume_floor: int = Field(
+        8,
+        ge=3,
+        description="Captures that ``on_small`` and ``on_large`` want to know before they judge another.",
+        json_schema_extra={"unit": "captures"},
+    )
+    limit_bytes: int | None = Field(
+        None,
+        ge=1,
+        description=(
+            "A delivery of more bytes is refused as large at once, before it ends; it is skipped where "
+            "``on_large`` says so, and fails otherwise."
+        ),
+        json_schema_extra={"unit": "bytes"},
     )
     mode: Mode = Field(
         "auto",

@@ -1,0 +1,166 @@
+"""What came of deliveries that were refused: kept outside of everything that readers see (ADR 0020).
+
+    {root}/evidence/payloads/{slot folder}/{token}/{name}
+    {root}/evidence/records/{slot folder}/{token}.json
+
+The record comes last, and says why. No reader lists either tree; ``archive evidence`` does, and ``expire``
+and ``erase`` remove from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from platform_ops import sealed
+from platform_ops.archive import holding
+from platform_ops.archive.history import BESIDE
+from platform_ops.archive.keep import now
+from platform_ops.archive.removal import Removal
+from platform_ops.archive.store import Entry, Store, locate, put_once
+from platform_ops.archive.tombstones import Cause
+from platform_ops.entity import Blob, Entity, Payload, RunIdentity, Slot
+from platform_ops.url_scheme import Template
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+__all__ = ["Evidence", "expire", "keep", "listed", "of_slot"]
+
+_PAYLOADS: Final = "evidence/payloads"
+_RECORDS: Final = "evidence/records"
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A delivery that was refused, and why.
+
+    :param check: Which check refused it.
+    :param message: What it found, in words.
+    :param payloads: What came, by the keys under which it is kept; what an earlier revision held already
+        lies where that revision has it.
+    """
+
+    slot: Slot
+    run: RunIdentity
+    token: str
+    check: str
+    message: str
+    payloads: tuple[Payload, ...]
+    at_utc: datetime
+    version: int = VERSION
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all payloads together, as they came."""
+        return sum(each.size_bytes for each in self.payloads)
+
+    def to_json(self) -> bytes:
+        """Canonical JSON, sealed: the bytes that are stored."""
+        return sealed.to_json(_adapter(), self)
+
+    @classmethod
+    def from_json(cls, data: bytes, url: str) -> Evidence:
+        """Read a record back, strictly.
+
+        :raises ArchiveCorrupt: Not one, damaged, or of a newer version.
+        """
+        found: Evidence = sealed.from_json(_adapter(), data, url, "record of evidence", VERSION)
+        return found
+
+
+def keep(store: Store, folder: str, found: Evidence) -> str:
+    """Copy what came out of the slot's folder, then record why it was refused; the record's URL.
+
+    The copies that were meant for a revision stay behind, as after a crash, until ``sweep`` takes them:
+    a writer removes nothing (ADR 0003).
+    """
+    moved = tuple(_moved(store, folder, found.token, each) for each in found.payloads)
+    key = f"{_RECORDS}/{folder}/{found.token}.json"
+    put_once(store, key, replace(found, payloads=moved).to_json())
+    return locate(store, key)
+
+
+def _moved(store: Store, folder: str, token: str, payload: Payload) -> Payload:
+    keys = [_copied(store, folder, token, blob) for blob in payload.blobs]
+    listed = payload.members and replace(payload.members, key=keys[-1])
+    return replace(payload, key=keys[0], members=listed)
+
+
+def _copied(store: Store, folder: str, token: str, blob: Blob) -> str:
+    place, _, name = blob.key.rpartition("/")
+    if not place.endswith(f"-{token}"):  # lent by an earlier revision, which keeps it
+        return blob.key
+    key = f"{_PAYLOADS}/{folder}/{token}/{name}"
+    store.upload(key, store.chunks(blob.key))
+    return key
+
+
+def listed(
+    store: Store, templates: Sequence[Template], entity: Entity | None = None
+) -> Iterator[Evidence]:
+    """What is kept, of one entity or of all, by slot."""
+    folders = [""] if entity is None else [f"/{each.folder_of(entity)}" for each in templates]
+    for folder in dict.fromkeys(folders):
+        for entry in store.entries(f"{_RECORDS}{folder}"):
+            found = Evidence.from_json(store.read(entry.key), locate(store, entry.key))
+            if entity in (None, found.slot.entity):
+                yield found
+
+
+def expire(store: Store, prefix: str, days: int, *, delete: bool) -> Iterator[Removal]:
+    """Find, and on request remove, what is older; a legal hold keeps it.
+
+    :param prefix: Such as ``v1/weather``; all of it where empty.
+    """
+    if prefix == BESIDE:
+        return
+    before = (now(store) if delete else datetime.now(UTC)) - timedelta(days=days)
+    reason = f"evidence of a refused delivery, evidence_days = {days}"
+    for entry in store.entries(f"{_RECORDS}/{prefix}".rstrip("/")):
+        if entry.modified_utc is not None and entry.modified_utc < before:
+            yield from _removed(store, [entry], "expired", reason, delete=delete)
+
+
+def of_slot(store: Store, folder: str, *, reason: str, delete: bool) -> Iterator[Removal]:
+    """Erase what is kept of one slot."""
+    entries = store.level(f"{_RECORDS}/{folder}").entries
+    yield from _removed(store, entries, "erased", reason, delete=delete)
+
+
+def _removed(
+    store: Store, records: Iterable[Entry], cause: Cause, reason: str, *, delete: bool
+) -> Iterator[Removal]:
+    for entry in records:
+        url = locate(store, entry.key)
+        found = Evidence.from_json(store.read(entry.key), url)
+        folder, _, name = entry.key.removeprefix(f"{_RECORDS}/").rpartition("/")
+        bodies = [*store.entries(f"{_PAYLOADS}/{folder}/{name.removesuffix('.json')}")]
+        hold = holding.in_force(store).over(folder)
+        removal = Removal(
+            step="remove",
+            cause=cause,
+            slot=found.slot,
+            revision=0,
+            url=url,
+            reason=reason,
+            size_bytes=sum(each.size_bytes for each in bodies),
+            held_by=hold.id if hold else None,
+        )
+        if delete and hold is None:
+            # The record last: what it names is never left without a word.
+            for each in [*bodies, entry]:
+                store.delete(each.key)
+            removal = replace(removal, done=True)
+        yield removal
+
+
+@cache
+def _adapter() -> TypeAdapter[Evidence]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Evidence)
