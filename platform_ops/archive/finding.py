@@ -38,6 +38,7 @@ class Asked(TypedDict, total=False):
     url: str
     fingerprint: str
     source: str
+    name: str
 
 
 def find(
@@ -53,8 +54,8 @@ def find(
     is refreshed before: so the answer is as of now.
 
     :param entity: May be left out where something else is asked.
-    :param asked: ``run``, ``dag``, ``task``, ``sha256``, ``url``, ``fingerprint``, ``source``: all that is
-        given must hold; see :class:`~platform_ops.archive.Question`.
+    :param asked: ``run``, ``dag``, ``task``, ``sha256``, ``url``, ``fingerprint``, ``source``,
+        ``name``: all that is given must hold; see :class:`~platform_ops.archive.Question`.
     :raises ArchiveCorrupt: A manifest that may be meant is damaged; it is named, never left out.
     """
     require_zone("since", since)

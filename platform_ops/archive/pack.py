@@ -38,6 +38,7 @@ __all__ = [
     "PackReader",
     "Packed",
     "find",
+    "listing",
     "members",
 ]
 
@@ -304,7 +305,8 @@ def members(store: Store, payload: Payload) -> Iterator[Member]:
     :raises ArchiveCorrupt: The pack's list is not the one that was committed.
     """
     url = locate(store, payload.blobs[-1].key)
-    for line in _listing(store, payload).splitlines():
+    blob = payload.blobs[-1]
+    for line in listing(store, blob.key, blob.sha256).splitlines():
         yield _member(line, url)
 
 
@@ -316,19 +318,22 @@ def find(store: Store, payload: Payload, name: str) -> Member | None:
     listed = payload.members
     if listed is None or (listed.last and not listed.first <= name <= listed.last):
         return None
-    text = b"\n" + _listing(store, payload)
+    text = b"\n" + listing(store, listed.key, listed.sha256)
     start = text.find(b"\n" + _beginning(name)) + 1
     if start == 0:
         return None
     return _member(text[start : text.index(b"\n", start)], locate(store, listed.key))
 
 
-def _listing(store: Store, payload: Payload) -> bytes:
-    blob = payload.blobs[-1]
-    data = blobs.whole(store, blob.key)
-    if hashlib.sha256(data).hexdigest() != blob.sha256:
+def listing(store: Store, key: str, sha256: str) -> bytes:
+    """A pack's list, unpacked: one JSON line a body.
+
+    :raises ArchiveCorrupt: It is not the one that was committed.
+    """
+    data = blobs.whole(store, key)
+    if hashlib.sha256(data).hexdigest() != sha256:
         raise ArchiveCorrupt(
-            f"{locate(store, blob.key)}: not the list that was committed, with SHA-256 {blob.sha256}"
+            f"{locate(store, key)}: not the list that was committed, with SHA-256 {sha256}"
         )
     return zlib.decompress(data, 16 + zlib.MAX_WBITS)
 

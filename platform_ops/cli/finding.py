@@ -42,10 +42,19 @@ __all__ = ["find", "print_lost", "refreshed"]
 @click.option("--dag", metavar="ID", help="DAG that wrote it.")
 @click.option("--task", metavar="ID", help="Task that wrote it.")
 @click.option(
-    "--sha256", metavar="HEX", help="Digest of a payload, a revision or a manifest, or its start."
+    "--sha256",
+    metavar="HEX",
+    help="Digest of a body, in a pack as well, a revision or a manifest, or its start.",
 )
 @click.option("--url", metavar="URL", help="What was asked of the source; * stands for anything.")
-@click.option("--fingerprint", metavar="HEX", help="Fingerprint of the request, or its start.")
+@click.option(
+    "--name", metavar="NAME", help="Name of a body, in a pack as well; * stands for anything."
+)
+@click.option(
+    *("--fingerprint", "--request", "fingerprint"),
+    metavar="HEX",
+    help="Fingerprint of the request, or its start.",
+)
 @click.option(
     "--fresh", is_flag=True, help="List the store before, so that the answer is as of now."
 )
@@ -63,7 +72,9 @@ def find(
     meant is damaged, or gone since an earlier listing.
     """
     if entity is None and not any(asked.values()):
-        raise click.UsageError("say what to find: an ENTITY, --run, --sha256, --url, --since …")
+        raise click.UsageError(
+            "say what to find: an ENTITY, --run, --sha256, --name, --url, --since …"
+        )
     site = Site.of(ctx)
     question = Question(entity, **asked)
     prefixes = question.prefixes(site.templates)

@@ -170,8 +170,8 @@ def _row(number: int) -> Row:
         *(key, 1900, stamp, None, entity.source, entity.name, stamp, None, None, None, 1),
         *(entity.name, "fetch", run_id, -1, 1, stamp, 1234, None, 1, *digests),
     )
-    asked = (bytes.fromhex(_digest("b", number)), bytes.fromhex(_digest("f", number)), _url(number))
-    return (*columns, checksum(columns)), [asked]
+    asked = (bytes.fromhex(_digest("b", number)), bytes.fromhex(_digest("f", number)))
+    return (*columns, checksum(columns)), [(*asked, _url(number), "page.json")], []
 
 
 if __name__ == "__main__":

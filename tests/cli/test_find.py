@@ -116,7 +116,7 @@ def test_nothing_found_says_so(filled: Place, cli: Call) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "say what to find: an ENTITY, --run, --sha256, --url, --since"),
+        ([], "say what to find: an ENTITY, --run, --sha256, --name, --url, --since"),
         (["--sha256", "xyz"], "sha256='xyz' is no digest; give 6 to 64 hex digits of its start"),
         (["--on", "today", "--since", "7d"], "--on says it all"),
     ],

@@ -173,6 +173,7 @@ class Index:
         gone = [(microseconds(started), row_id) for row_id in changes.gone]
         connection.executemany("UPDATE manifests SET gone_us = ? WHERE id = ?", gone)
         _bury(connection, self._store, prefix)
+        _read_lists(connection, self._store, prefix)
         note(connection, prefix, started)
         connection.execute("COMMIT")
         tables.index_columns(connection)
@@ -189,11 +190,35 @@ def insert(connection: sqlite3.Connection, rows: list[Row], replaced: dict[str, 
     former = [(replaced.pop(row[0][0]),) for row in rows if row[0][0] in replaced]
     if former:
         connection.executemany("DELETE FROM payloads WHERE manifest = ?", former)
+        connection.executemany("DELETE FROM lists WHERE manifest = ?", former)
         connection.executemany("DELETE FROM manifests WHERE id = ?", former)
     connection.executemany(_INSERT_MANIFEST, ((number, *row[0]) for number, row in numbered))
     connection.executemany(
         _INSERT_PAYLOAD, ((number, *each) for number, row in numbered for each in row[1])
     )
+    connection.executemany(
+        "INSERT INTO lists VALUES (?, ?, ?, '?')",
+        ((number, *each) for number, row in numbered for each in row[2]),
+    )
+
+
+def _read_lists(connection: sqlite3.Connection, store: Store, prefix: str) -> None:
+    """Know the bodies of packs that came since, or whose lists could not be read before."""
+    unread = connection.execute(
+        "SELECT lists.rowid, manifest, lists.key, lists.sha256 FROM lists "
+        "JOIN manifests ON id = manifest "
+        "WHERE lists.fault IS NOT NULL AND gone_us IS NULL AND manifests.key > ? AND manifests.key < ? "
+        "AND manifests.key NOT IN (SELECT key FROM tombstones)",
+        range_of(prefix),
+    ).fetchall()
+    count = 0
+    for (row_id, manifest, _, _), bodies, fault in reading.bodies(store, unread):
+        connection.executemany(_INSERT_PAYLOAD, ((manifest, *each) for each in bodies))
+        connection.execute("UPDATE lists SET fault = ? WHERE rowid = ?", (fault or None, row_id))
+        if (count + len(bodies)) // _COMMIT_EVERY > count // _COMMIT_EVERY:
+            connection.execute("COMMIT")
+            connection.execute("BEGIN IMMEDIATE")
+        count += len(bodies)
 
 
 def _bury(connection: sqlite3.Connection, store: Store, prefix: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -63,7 +63,8 @@ class Answer:
     """What the index knew.
 
     :param hits: Revisions, by entity, time and revision.
-    :param faulty: Damaged manifests below what was asked about: whether they fit, nobody knows.
+    :param faulty: Damaged manifests below what was asked about, and those with a pack whose list is
+        damaged: whether they fit, nobody knows.
     :param lost: Manifests below it that an earlier refresh has seen, and the last one has not.
     :param as_of_utc: When the store was last listed; None where it never was to the end.
     """
@@ -90,6 +91,7 @@ class Question:
         letters.
     :param fingerprint: Of the request; six digits of its start or more.
     :param source: Of any of its entities.
+    :param name: Of a body, in a pack as well; ``*`` stands for any letters.
     """
 
     entity: Entity | None = None
@@ -102,6 +104,7 @@ class Question:
     url: str | None = None
     fingerprint: str | None = None
     source: str | None = None
+    name: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("sha256", "fingerprint"):
@@ -136,6 +139,8 @@ class Question:
                 connection, [_below(prefix, "fault"), _Condition("gone_us IS NULL", ())]
             )
         ]
+        if (self.sha256, self.fingerprint, self.url, self.name) != (None,) * 4:
+            faulty += [hit for prefix in prefixes for hit in _unread(connection, prefix)]
         lost = [hit for prefix in prefixes for hit in Question.lost(connection, prefix)]
         return Answer(hits, faulty, lost, as_of_utc)
 
@@ -146,17 +151,15 @@ class Question:
 
     def _conditions(self) -> Iterator[_Condition]:
         plain = {"run_id": self.run, "dag_id": self.dag, "task_id": self.task}
-        if self.source is not None:
-            plain["source"] = self.source
+        plain["source"] = self.source
         if self.entity is not None:
             plain |= {"source": self.entity.source, "entity": self.entity.name}
         for column, value in plain.items():
             if value is not None:
                 yield _Condition(f"{column} = ?", (storable(value),))
-        if self.since is not None:
-            yield _Condition("time_us >= ?", (microseconds(self.since),))
-        if self.until is not None:
-            yield _Condition("time_us < ?", (microseconds(self.until),))
+        for comparison, time in ((">=", self.since), ("<", self.until)):
+            if time is not None:
+                yield _Condition(f"time_us {comparison} ?", (microseconds(time),))
         if self.sha256 is not None:
             yield _any_of(
                 _starts("sha256", self.sha256),
@@ -165,8 +168,23 @@ class Question:
             )
         if self.fingerprint is not None:
             yield _among(_starts("fingerprint", self.fingerprint))
-        if self.url is not None:
-            yield _among(_matches("url", self.url))
+        for column, pattern in (("url", self.url), ("name", self.name)):
+            if pattern is not None:
+                yield _among(_matches(column, pattern))
+
+
+def _unread(connection: sqlite3.Connection, prefix: str) -> Iterator[Hit]:
+    """Revisions with a pack whose list could not be read: nobody knows what is in it."""
+    first, end = range_of(prefix)
+    found = connection.execute(
+        "SELECT manifests.key, lists.fault FROM lists JOIN manifests ON id = manifest "
+        "WHERE lists.fault > '' AND manifests.key > ? AND manifests.key < ? AND gone_us IS NULL",
+        (first, end),
+    ).fetchall()
+    for key, fault in found:
+        for hit in _select(connection, [_Condition("key = ?", (key,))]):
+            if not hit.removed:
+                yield replace(hit, fault=fault)
 
 
 def _any_of(*conditions: _Condition) -> _Condition:

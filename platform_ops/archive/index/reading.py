@@ -17,20 +17,24 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain, islice
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeVar
 
-from platform_ops.archive.index.rows import Listed, Row, row_at
-from platform_ops.archive.store import Store, at
-from platform_ops.errors import ArchiveError
+from platform_ops.archive.index.rows import Listed, Row, bodies_of, row_at
+from platform_ops.archive.pack import listing
+from platform_ops.archive.store import Store, at, locate
+from platform_ops.errors import ArchiveCorrupt, ArchiveError, NotArchived
 
-__all__ = ["rows"]
+__all__ = ["bodies", "rows"]
 
 Read = Callable[[list[Listed]], list[Row]]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 PROCESSES_FROM: Final = 5_000
 """Manifests from which processes pay for their start, which takes as long as reading thousands."""
 _A_PROCESS_READS: Final = 500
 _A_THREAD_READS: Final = 16
+_LISTS_UNDER_WAY: Final = 4
 _THREADS: Final = 32
 """Requests under way to an object store, which answers each in tens of milliseconds."""
 
@@ -50,6 +54,38 @@ def rows(store: Store, listed: Iterable[Listed]) -> Iterator[list[Row]]:
     else:
         with _processes(store) as read:
             yield from _parallel(cores, _A_PROCESS_READS, read, everything)
+
+
+Unread = tuple[int, int, str, str]
+"""Ids of a pack's list and of its manifest in the index; the list's key and digest."""
+Bodies = tuple[Unread, list[tuple[Any, ...]], str]  # Any: as in a row
+"""What a list says of its pack's bodies; or why it cannot be read."""
+
+
+def bodies(store: Store, unread: Iterable[Unread]) -> Iterator[Bodies]:
+    """The bodies that the lists of packs name, list by list: one is as long as ten thousand manifests.
+
+    :raises ArchiveUnavailable: The store failed.
+    """
+
+    def read(chunk: list[Unread]) -> list[Bodies]:
+        return [_bodies(store, each) for each in chunk]
+
+    if store.url.startswith("file://"):
+        found: Iterator[list[Bodies]] = map(read, _chunks(unread, 1))
+    else:
+        found = _parallel(_LISTS_UNDER_WAY, 1, read, unread)
+    return chain.from_iterable(found)
+
+
+def _bodies(store: Store, unread: Unread) -> Bodies:
+    url = locate(store, unread[2])
+    try:
+        return unread, bodies_of(listing(store, unread[2], unread[3])), ""
+    except (ArchiveCorrupt, NotArchived) as err:
+        return unread, [], str(err)
+    except (ValueError, KeyError, TypeError) as err:
+        return unread, [], f"{url}: no list of this release: {type(err).__name__}"
 
 
 def serve() -> None:
@@ -72,15 +108,17 @@ def _here(store: Store) -> Read:
     return read
 
 
-def _chunks(listed: Iterable[Listed], size: int) -> Iterator[list[Listed]]:
+def _chunks(listed: Iterable[Item], size: int) -> Iterator[list[Item]]:
     remaining = iter(listed)
     while chunk := list(islice(remaining, size)):
         yield chunk
 
 
-def _parallel(threads: int, size: int, read: Read, listed: Iterable[Listed]) -> Iterator[list[Row]]:
+def _parallel(
+    threads: int, size: int, read: Callable[[list[Item]], Result], listed: Iterable[Item]
+) -> Iterator[Result]:
     """Chunks read by a pool, in order; never more than two for each thread ahead of the consumer."""
-    waiting: deque[Future[list[Row]]] = deque()
+    waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(threads, "archive-index") as pool:
         try:
             for chunk in _chunks(listed, size):

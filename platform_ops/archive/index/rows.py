@@ -27,6 +27,7 @@ __all__ = [
     "PAYLOAD_COLUMNS",
     "Listed",
     "Row",
+    "bodies_of",
     "checksum",
     "digest_of",
     "microseconds",
@@ -43,14 +44,16 @@ MANIFEST_COLUMNS: Final = (
     "checksum",
 )
 """What is kept of each manifest, in the order of a row's first half."""
-PAYLOAD_COLUMNS: Final = ("sha256", "fingerprint", "url")
-"""What is kept of each payload, in the order of each tuple in a row's second half."""
+PAYLOAD_COLUMNS: Final = ("sha256", "fingerprint", "url", "name")
+"""What is kept of each payload, and of each body of a pack."""
 
 Listed = tuple[str, int, int | None]
 """Key, size in bytes and time of storing in microseconds: how a listing showed a manifest."""
 
-Row = tuple[tuple[Any, ...], list[tuple[Any, ...]]]  # Any: texts, numbers, digests, or nothing
-"""A manifest's columns, and those of each of its payloads."""
+Row = tuple[
+    tuple[Any, ...], list[tuple[Any, ...]], list[tuple[str, str]]
+]  # Any: texts, numbers, digests, or nothing
+"""A manifest's columns, those of each of its payloads, and key and digest of each pack's list."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -100,7 +103,9 @@ def row_of(store: Store, listed: Listed, data: bytes) -> Row:
         digest_of(plain["sha256"]),
         hashlib.sha256(data).digest(),
     )
-    return (*columns, checksum(columns)), [row for payload in payloads for row in _payload(payload)]
+    lists = [(each["key"], each["sha256"]) for each in (p.get("members") for p in payloads) if each]
+    rows = [row for payload in payloads for row in _payload(payload)]
+    return (*columns, checksum(columns)), rows, lists
 
 
 def checksum(columns: tuple[Any, ...]) -> int:  # Any: as in a row
@@ -192,9 +197,28 @@ def _payload(payload: dict[str, Any]) -> Iterator[tuple[Any, ...]]:  # Any: JSON
         digest_of(payload["sha256"]),
         digest_of(origin["fingerprint"]),
         storable(origin["url"]),
+        None if payload.get("members") else storable(payload["name"]),
     )
     if stored is not None:
-        yield digest_of(stored["sha256"]), None, None
+        yield digest_of(stored["sha256"]), None, None, None
+
+
+def bodies_of(listing: bytes) -> list[tuple[Any, ...]]:  # Any: as in a row
+    """What is kept of each body of a pack, from the pack's list."""
+    from pydantic_core import from_json
+
+    plain: list[dict[str, Any]] = from_json(  # Any: JSON values
+        b"[" + b",".join(listing.splitlines()) + b"]", cache_strings="keys"
+    )
+    return [
+        (
+            digest_of(each["sha256"]),
+            digest_of(each["origin"]["fingerprint"]),
+            storable(each["origin"]["url"]),
+            storable(each["name"]),
+        )
+        for each in plain
+    ]
 
 
 def _sum_of_rows(payloads: list[dict[str, Any]]) -> int | None:  # Any: JSON values
@@ -205,4 +229,4 @@ def _sum_of_rows(payloads: list[dict[str, Any]]) -> int | None:  # Any: JSON val
 def _faulty(listed: Listed, data: bytes, fault: str) -> Row:
     rest = [None] * (len(MANIFEST_COLUMNS) - len(listed) - 3)
     columns = (*listed, storable(fault), *rest, hashlib.sha256(data).digest())
-    return (*columns, checksum(columns)), []
+    return (*columns, checksum(columns)), [], []

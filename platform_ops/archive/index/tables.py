@@ -14,7 +14,7 @@ from platform_ops.errors import ArchiveUnavailable, ConfigError
 
 __all__ = ["Damaged", "alone", "check", "connect", "index_columns", "remove", "told"]
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 """Raised with any change to the tables: an index of another format is made anew."""
 _APPLICATION: Final = 0x504F4958  # POIX: whose file this is, for file(1) and for us
 _PATIENCE_S: Final = 60.0
@@ -22,6 +22,7 @@ _PATIENCE_S: Final = 60.0
 _TABLES: Final = f"""
 CREATE TABLE manifests (id INTEGER PRIMARY KEY, gone_us INTEGER, {", ".join(MANIFEST_COLUMNS)});
 CREATE TABLE payloads (manifest INTEGER NOT NULL, {", ".join(PAYLOAD_COLUMNS)});
+CREATE TABLE lists (manifest INTEGER NOT NULL, key TEXT NOT NULL, sha256 TEXT NOT NULL, fault TEXT);
 CREATE TABLE tombstones (key TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE refreshes (prefix TEXT PRIMARY KEY, at_us INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE root (url TEXT NOT NULL);
@@ -41,6 +42,9 @@ CREATE INDEX IF NOT EXISTS payloads_of ON payloads (manifest);
 CREATE INDEX IF NOT EXISTS payloads_by_sha256 ON payloads (sha256);
 CREATE INDEX IF NOT EXISTS payloads_by_fingerprint ON payloads (fingerprint);
 CREATE INDEX IF NOT EXISTS payloads_by_url ON payloads (url);
+CREATE INDEX IF NOT EXISTS payloads_by_name ON payloads (name);
+CREATE INDEX IF NOT EXISTS lists_of ON lists (manifest);
+CREATE INDEX IF NOT EXISTS unread ON lists (manifest) WHERE fault IS NOT NULL;
 """
 
 
