@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
+from weakref import ref
 
 from airflow.policies import hookimpl
 
@@ -28,6 +29,9 @@ SWITCH: Final = "PLATFORM_OPS_POLICIES"
 """Environment variable that turns all of it off where it is ``off``, as the linter's own process does."""
 
 log = logging.getLogger(__name__)
+
+
+_LAST: Final[list[Any]] = [lambda: None, None]  # Any: the last DAG, weakly, and its plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ def dag_policy(dag: Any) -> None:  # Any: Airflow's DAG
     :param dag: As Airflow has just built it.
     """
     plan = _plan()
+    _LAST[:] = [ref(dag), plan]
     if plan is not None and plan.on_dags:
         from platform_ops.conventions.loaded import LoadedDag
 
@@ -60,7 +65,10 @@ def task_policy(task: Any) -> None:  # Any: an operator, mapped or not
 
     :param task: As Airflow has just built it.
     """
-    plan = _plan()
+    # Airflow gives the tasks of a DAG right after the DAG: the settings are looked up once for all.
+    last, plan = _LAST
+    if not task.has_dag() or last() is not task.dag:
+        plan = _plan()
     if plan is not None and plan.on_tasks:
         from platform_ops.conventions.loaded import LoadedTask
 

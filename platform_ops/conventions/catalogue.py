@@ -39,7 +39,7 @@ NO_REASON: Final = Rule(
     "Nobody can tell whether it still holds, so that it stays for ever.",
     bad='with DAG("Weather"):  # noqa: PO101\n    ...',
     good='with DAG("Weather"):  # noqa: PO101 it has ten years of history under this name\n    ...',
-    fix="say why behind the id: # noqa: PO101 renamed in May, with the dashboards",
+    fix="say why behind the id: `# noqa: PO101 renamed in May, with the dashboards`",
 )
 STALE: Final = Rule(
     "PO902",

@@ -95,8 +95,12 @@ class LoadedTask:
 
     def texts(self) -> Iterator[tuple[int | None, str]]:
         """Texts in its template fields, which by now hold the content of template files."""
-        for name in self._task.template_fields or ():
-            yield from ((None, each) for each in _texts(self.given(name)))
+        return iter(self._rendered)
+
+    @cached_property
+    def _rendered(self) -> list[tuple[int | None, str]]:
+        fields = self._task.template_fields or ()
+        return [(None, each) for name in fields for each in _texts(self.given(name))]
 
     def adding(self, argument: str) -> tuple[Edit, ...]:  # noqa: ARG002  there is no text to edit
         """Nothing."""

@@ -36,8 +36,10 @@ class RuleDirective(CatalogDirective):
         self.domain.note_object("rule", name, anchor, name, aliases=(f"{name} {rule.title}",))
         about: list[tuple[str, list[nodes.Node]]] = [("Counts as", [_severity(rule)])]
         if rule.fix:
-            about.append(("To mend it", self.prose.line(_sentence(rule.fix), f"rule {name}")))
-        why = self.prose.blocks(rule.why, f"rule {name}")
+            about.append(
+                ("To mend it", self.prose.line(_marked(_sentence(rule.fix)), f"rule {name}"))
+            )
+        why = self.prose.blocks(_marked(rule.why), f"rule {name}")
         return [self.anchor(anchor), *why, facts(about), *self._examples(rule)]
 
     def _examples(self, rule: RuleEntry) -> Iterator[nodes.Node]:
@@ -57,6 +59,11 @@ class RuleDirective(CatalogDirective):
 
 def _sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
+
+
+def _marked(text: str) -> str:
+    """A terminal shows a rule's words as they are, so code stands in single backquotes there."""
+    return re.sub(r"(?<![`:\w])`([^`\s](?:[^`]*[^`\s])?)`(?![`_])", r"``\1``", text)
 
 
 def _severity(rule: RuleEntry) -> nodes.inline:
@@ -105,5 +112,5 @@ class RuleIndexDirective(CatalogDirective):
         name: nodes.Node = term(each.id, anchor) if anchor else xref("rule", each.id)
         return [name, nodes.Text(" "), _severity(each)], [
             paragraph(nodes.strong("", each.title)),
-            *self.prose.blocks(each.why, f"rule {each.id}"),
+            *self.prose.blocks(_marked(each.why), f"rule {each.id}"),
         ]

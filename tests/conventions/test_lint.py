@@ -228,7 +228,7 @@ def test_readable_output_shows_the_line_and_what_to_do(dags: Path) -> None:
     (dags / "a.py").write_text(in_dag(LOAD, default_args='{"retries": 1}'))
     result = command(code=1)
     assert "dags/a.py:4 PO104 Task without an owner\n      4 │ with DAG(\n" in result.stdout
-    assert "→ set owner in default_args" in result.stdout
+    assert "→ set `owner` in `default_args`" in result.stdout
     assert "1 error" in result.stdout
     assert "1 file, 0 known from before" in result.stderr
     assert "1 known from before" in command(code=1).stderr

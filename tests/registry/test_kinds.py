@@ -78,10 +78,13 @@ def test_the_provider_is_described_as_it_describes_itself(attic: Catalog) -> Non
 
 
 def test_rules_of_any_engine_are_read(attic: Catalog) -> None:
-    (rule,) = attic.rules
+    rule, shown = attic.rules
     assert (rule.id, rule.title, rule.severity, rule.group) == (
         "ATT1", "Box without a label", "error", "attic_rules",
     )  # fmt: skip
+    assert not rule.has_page
+    assert "height_cm=300" in shown.bad
+    assert (shown.fix, shown.has_page) == ("cut it", True)
 
 
 def test_an_operator_says_how_it_looks_and_what_it_does_to_its_task(attic: Catalog) -> None:

@@ -127,3 +127,15 @@ def test_rows_say_what_a_decorator_takes_and_an_option_means(site: Root) -> None
     rule = article(site, "reference/rules").find(id="rule-ATT1")
     assert isinstance(rule, Tag)
     assert text(rule) == "ATT1 error Box without a label Nobody finds anything."
+
+
+def test_a_rule_with_examples_has_a_page_that_marks_what_differs(site: Root) -> None:
+    row = article(site, "reference/rules").select_one("a[href='rules/ATT2.html#rule-ATT2']")
+    assert text(row) == "ATT2"
+    page = article(site, "reference/rules/ATT2")
+    assert text(page.select_one("h1")).startswith("ATT2: Box that is too high")
+    told = text(page)
+    assert "It does not fit below the roof . Counts as : warning To mend it : Cut it." in told
+    bad, good = page.select("section section pre")
+    assert text(bad.select_one(".hll")) == "height_cm = 300 ,"
+    assert text(good.select_one(".hll")) == "height_cm = 80 ,"

@@ -107,7 +107,7 @@ RULES: Final = (
     Convention(
         id="PO103",
         title="DAG without tags, or with odd ones",
-        why="Tags are how people filter hundreds of DAGs; `Sales`, `sales ` and `SALES` are three filters.",
+        why="Tags are how people filter hundreds of DAGs; `Sales`, `sales` and `SALES` are three filters.",
         severity=Severity.WARNING,
         bad=sample(tags='["Weather Desk"]'),
         good=sample(tags='["weather-desk"]'),
@@ -123,7 +123,7 @@ RULES: Final = (
         ),
         bad=sample(default_args='{"retries": 2}'),
         good=sample(),
-        fix="set owner in default_args to the team that answers for it",
+        fix="set `owner` in `default_args` to the team that answers for it",
         on_dag=_owner,
     ),
     Convention(
@@ -133,7 +133,7 @@ RULES: Final = (
         severity=Severity.WARNING,
         bad=sample(description=None),
         good=sample(),
-        fix="give it a description in one sentence, and doc_md where more is to be said",
+        fix="give it a description in one sentence, and `doc_md` where more is to be said",
         on_dag=_purpose,
     ),
 )

@@ -102,7 +102,7 @@ SLOW: Final = Convention(
     title="DAG file that takes too long to parse",
     why=(
         "The DAG processor parses it over and over, and every task of it parses it once more before it "
-        "starts. Above Airflow's dagbag_import_timeout its DAGs vanish."
+        "starts. Above Airflow's `dagbag_import_timeout` its DAGs vanish."
     ),
     severity=Severity.WARNING,
     fix="move imports and computations into the tasks; `python -X importtime` shows which imports are slow",
@@ -135,7 +135,7 @@ RULES: Final = (
             'BashOperator(task_id="load", bash_command="load {{ var.value.city }}")',
             "from airflow.providers.standard.operators.bash import BashOperator",
         ),
-        fix="use {{ var.value.… }} or {{ conn.… }} in a template, or look it up in the task",
+        fix="use `{{ var.value.… }}` or `{{ conn.… }}` in a template, or look it up in the task",
         source=_lookups,
     ),
     Convention(

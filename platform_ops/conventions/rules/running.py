@@ -125,7 +125,7 @@ def _pool(task: TaskFacts, agreed: Agreed) -> Iterator[Hit]:
             continue
         edits = task.adding(f'pool="{wanted}"') if given is MISSING else ()
         message = f"uses {connection} outside the pool {wanted!r}"
-        yield Hit(task.line, task.name, message, f'say pool="{wanted}"', edits)
+        yield Hit(task.line, task.name, message, f'say `pool="{wanted}"`', edits)
 
 
 def _mend_pool(task: Any, agreed: Agreed) -> None:  # Any: an operator, mapped or not
@@ -206,7 +206,7 @@ RULES: Final = (
         severity=Severity.WARNING,
         bad=sample(default_args='{"owner": "weather-desk"}'),
         good=sample(),
-        fix="set retries in default_args, within [conventions] min_retries and max_retries",
+        fix="set `retries` in `default_args`, within `min_retries` and `max_retries` of [conventions]",
         on_dag=_retries,
         mend_task=_mend_retries,
     ),
@@ -220,7 +220,7 @@ RULES: Final = (
             LOAD.replace("@task", "@task(execution_timeout=timedelta(hours=1))"),
             dagrun_timeout=None,
         ),
-        fix="set execution_timeout, in default_args or on the task, or dagrun_timeout on the DAG",
+        fix="set `execution_timeout`, in `default_args` or on the task, or `dagrun_timeout` on the DAG",
         on_dag=_timeouts,
         mend_task=_mend_timeout,
     ),
@@ -228,7 +228,7 @@ RULES: Final = (
         id="PO403",
         title="Sensor that holds a slot while it waits",
         why=(
-            "In mode poke it occupies a worker's slot for hours, doing nothing. As many of them as there "
+            "In mode `poke` it occupies a worker's slot for hours, doing nothing. As many of them as there "
             "are slots stop the whole site, also what they wait for."
         ),
         severity=Severity.WARNING,
@@ -237,7 +237,7 @@ RULES: Final = (
             'FileSensor(task_id="arrived", filepath="/data/weather.csv", mode="reschedule")',
             _SENSOR,
         ),
-        fix='say mode="reschedule", or deferrable=True where the sensor can; a timeout of five minutes '
+        fix='say `mode="reschedule"`, or `deferrable=True` where the sensor can; a timeout of five minutes '
         "or less may poke",
         on_task=_poking,
         mend_task=_mend_mode,
@@ -251,7 +251,7 @@ RULES: Final = (
         ),
         bad=sample(_query(""), _SQL),
         good=sample(_query('    pool="warehouse",\n'), _SQL),
-        fix="set the pool that [conventions.pools] names for the connection",
+        fix="set the `pool` that [conventions.pools] names for the connection",
         on_task=_pool,
         mend_task=_mend_pool,
     ),
@@ -262,7 +262,7 @@ RULES: Final = (
             "The Kubernetes executor reads it in the scheduler. A file that does not parse ends the "
             "scheduler for the whole site, not the one task."
         ),
-        bad=_POD.replace("  containers:", "\tcontainers:"),
+        bad=_POD.replace("      image:", "     image:"),
         good=_POD,
         fix="mend the file; `kubectl apply --dry-run=client -f FILE` shows what Kubernetes thinks of it",
         source=_named_templates,

@@ -178,13 +178,13 @@ RULES: Final = (
         id="PO202",
         title="Catch-up left to the configuration",
         why=(
-            "Airflow's option catchup_by_default decides, and it differs between sites and versions: the "
+            "Airflow's option `catchup_by_default` decides, and it differs between sites and versions: the "
             "same file runs once here, and a thousand times there."
         ),
         severity=Severity.WARNING,
         bad=sample(catchup=None),
         good=sample(),
-        fix="say catchup=True where each interval counts, else catchup=False",
+        fix="say `catchup=True` where each interval counts, else `catchup=False`",
         on_dag=_catchup,
     ),
     Convention(
@@ -197,7 +197,7 @@ RULES: Final = (
         severity=Severity.WARNING,
         bad=sample(_CLOCK_BAD),
         good=sample(_CLOCK_GOOD),
-        fix="take the time from the run: data_interval_start, or dag_run.run_after",
+        fix="take the time from the run: `data_interval_start`, or `dag_run.run_after`",
         source=_clock_in_code,
     ),
     Convention(
@@ -206,7 +206,7 @@ RULES: Final = (
         why="It renders another value in each try, so a retry or backfill writes somewhere else.",
         bad=sample(_bash("load {{ macros.datetime.now() }}"), _BASH),
         good=sample(_bash("load {{ data_interval_start | ds }}"), _BASH),
-        fix="use {{ data_interval_start }}, or {{ dag_run.run_after }}",
+        fix="use `{{ data_interval_start }}`, or `{{ dag_run.run_after }}`",
         on_task=_clock_in_template,
     ),
     Convention(
@@ -214,7 +214,7 @@ RULES: Final = (
         title="Logical date where there may be none",
         why=(
             "Runs that an asset starts have no logical date in Airflow 3, and runs by hand or by another DAG "
-            "may have none: ds, ts, logical_date and the data interval are then missing, and the template "
+            "may have none: `ds`, `ts`, `logical_date` and the interval are then missing, and the template "
             "fails."
         ),
         bad=sample(_bash("load {{ ds }}"), _BASH, schedule="None", start_date=None, catchup=None),
@@ -225,7 +225,7 @@ RULES: Final = (
             start_date=None,
             catchup=None,
         ),
-        fix="use dag_run.run_after, which every run has: {{ dag_run.run_after | ds }}",
+        fix="use `dag_run.run_after`, which every run has: `{{ dag_run.run_after | ds }}`",
         on_task=_nullable,
     ),
 )

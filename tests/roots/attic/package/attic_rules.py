@@ -2,6 +2,17 @@
 
 from collections import namedtuple
 
-Rule = namedtuple("Rule", "id title why severity")
+Rule = namedtuple("Rule", "id title why severity bad good fix", defaults=("", "", ""))
 
-RULES = [Rule("ATT1", "Box without a label", "Nobody finds anything.", "error")]
+RULES = [
+    Rule("ATT1", "Box without a label", "Nobody finds anything.", "error"),
+    Rule(
+        "ATT2",
+        "Box that is too high",
+        "It does not fit below the *roof*.",
+        "warning",
+        bad='box = Box(\n    label="lamps",\n    height_cm=300,\n)',
+        good='box = Box(\n    label="lamps",\n    height_cm=80,\n)',
+        fix="cut it",
+    ),
+]
