@@ -1,6 +1,6 @@
 """Erasure of one person's body from what was archived of a day, started by hand with the request."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG
 
@@ -17,6 +17,7 @@ with DAG(
     start_date=datetime(2015, 1, 1, tzinfo=UTC),
     is_paused_upon_creation=True,  # nobody erases by accident
     params={"request": "", "entity": "", "time": "", "name": ""},
+    dagrun_timeout=timedelta(hours=6),
     default_args={"owner": "privacy"},
     tags=["archive", "maintenance"],
 ) as dag:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, task
 
@@ -21,6 +21,7 @@ with DAG(
     end_date=datetime(2010, 2, 1, tzinfo=UTC),
     catchup=True,
     is_paused_upon_creation=True,  # name your own partners first
+    dagrun_timeout=timedelta(hours=6),
     default_args={"owner": "risk"},
     tags=["market", "files"],
 ) as dag:
@@ -32,6 +33,7 @@ with DAG(
         files="*.csv",
         done="{name}.done",
         doc_md="Wait until a new month is finished.",
+        mode="reschedule",
     )
     prices = ArchivingLocalFilesOperator(
         task_id="prices",

@@ -1,6 +1,6 @@
 """Three partners, three ways to hand over a file: SFTP, FTP and a bucket."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
@@ -26,8 +26,9 @@ with DAG(
     end_date=datetime(2010, 3, 2, tzinfo=UTC),
     catchup=True,
     is_paused_upon_creation=True,  # name your own partners first
+    dagrun_timeout=timedelta(hours=6),
     default_args={"owner": "risk"},
-    tags=["market", "files", "sftp", "ftp", "object store"],
+    tags=["market", "files", "sftp", "ftp", "object-store"],
 ) as dag:
     microsoft_delivered = ArchivingSftpSensor(
         task_id="microsoft_delivered",
@@ -37,6 +38,7 @@ with DAG(
         files="microsoft-*.csv",
         checksum="sha256",
         doc_md="Wait for the file and its checksum.",
+        mode="reschedule",
     )
     microsoft = ArchivingSftpOperator(
         task_id="microsoft",
@@ -54,6 +56,7 @@ with DAG(
         folder="pub",
         files="amazon-*.csv",
         doc_md="Wait for the file.",
+        mode="reschedule",
     )
     amazon = ArchivingFtpOperator(
         task_id="amazon",
@@ -69,6 +72,7 @@ with DAG(
         entity="market.ibm",
         folder="gs://market-prices/ibm",
         doc_md="Wait for an object.",
+        mode="reschedule",
     )
     ibm = ArchivingObjectStoreOperator(
         task_id="ibm",

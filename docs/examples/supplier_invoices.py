@@ -1,6 +1,6 @@
 """Invoices that suppliers send by mail, and a task that reads what was attached."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, task
 
@@ -19,6 +19,7 @@ with DAG(
     end_date=datetime(2015, 12, 3, tzinfo=UTC),
     catchup=True,
     max_active_runs=1,  # one after the other: each takes what the one before has left
+    dagrun_timeout=timedelta(hours=6),
     default_args={"owner": "accounting"},
     tags=["accounting", "mail"],
 ) as dag:

@@ -2,7 +2,7 @@
 
 import calendar
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, task
 
@@ -19,6 +19,7 @@ with DAG(
     start_date=datetime(2015, 12, 1, tzinfo=UTC),
     end_date=datetime(2016, 2, 1, tzinfo=UTC),
     catchup=True,
+    dagrun_timeout=timedelta(hours=6),
     default_args={"owner": "network-planning"},
     tags=["calendar", "task.archive"],
 ) as dag:
