@@ -34,7 +34,9 @@ if TYPE_CHECKING:
         ArchivingSftpOperator,
     )
     from platform_ops.sources.http import ArchivingHttpOperator
+    from platform_ops.sources.http_export import ArchivingHttpExportOperator
     from platform_ops.sources.http_hook import ArchivingHttpHook
+    from platform_ops.sources.http_job import Export
     from platform_ops.sources.http_since import Since
     from platform_ops.sources.limits import Limits
     from platform_ops.sources.mail import ArchivingImapOperator
@@ -53,6 +55,7 @@ __all__ = [
     "ArchiveError",
     "ArchivingFtpOperator",
     "ArchivingFtpSensor",
+    "ArchivingHttpExportOperator",
     "ArchivingHttpHook",
     "ArchivingHttpOperator",
     "ArchivingImapOperator",
@@ -66,6 +69,7 @@ __all__ = [
     "ConfigError",
     "Cursor",
     "Entity",
+    "Export",
     "GraphQLCursor",
     "JsonLink",
     "Limits",
@@ -111,6 +115,8 @@ _HOMES: Final = {
     ),
     "platform_ops.ingest": ("ArchivingOperator", "archive_session", "asset"),
     "platform_ops.sources.http": ("ArchivingHttpOperator",),
+    "platform_ops.sources.http_export": ("ArchivingHttpExportOperator",),
+    "platform_ops.sources.http_job": ("Export",),
     "platform_ops.sources.http_hook": ("ArchivingHttpHook",),
     "platform_ops.sources.http_since": ("Since",),
     "platform_ops.sources.limits": ("Limits",),

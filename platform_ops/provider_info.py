@@ -15,7 +15,7 @@ from typing import Any, Final
 __all__ = ["get_provider_info"]
 
 _HTTP: Final = "Archiving over HTTP"
-_HTTP_MODULES: Final = ["platform_ops.sources.http"]
+_HTTP_MODULES: Final = ["platform_ops.sources.http", "platform_ops.sources.http_export"]
 _HTTP_HOOKS: Final = ["platform_ops.sources.http_hook"]
 _MAIL: Final = "Archiving mail"
 _MAIL_MODULES: Final = ["platform_ops.sources.mail"]
@@ -23,6 +23,7 @@ _FILES: Final = "Archiving files"
 _FILES_MODULES: Final = ["platform_ops.sources.files"]
 _FILES_SENSORS: Final = ["platform_ops.sources.file_sensors"]
 _FILES_TRIGGERS: Final = ["platform_ops.sources.file_triggers"]
+_HTTP_TRIGGERS: Final = ["platform_ops.sources.http_trigger"]
 _KEEPING: Final = "Keeping the archive"
 _KEEPING_MODULES: Final = ["platform_ops.maintenance"]
 
@@ -49,7 +50,10 @@ def get_provider_info() -> dict[str, Any]:  # Any: a document of Airflow's schem
         ],
         "hooks": [{"integration-name": _HTTP, "python-modules": _HTTP_HOOKS}],
         "sensors": [{"integration-name": _FILES, "python-modules": _FILES_SENSORS}],
-        "triggers": [{"integration-name": _FILES, "python-modules": _FILES_TRIGGERS}],
+        "triggers": [
+            {"integration-name": _FILES, "python-modules": _FILES_TRIGGERS},
+            {"integration-name": _HTTP, "python-modules": _HTTP_TRIGGERS},
+        ],
         "connection-types": [_archiving_http()],
         "task-decorators": [
             {"name": "archive", "class-name": "platform_ops.ingest.decorator.archive_task"},

@@ -183,6 +183,8 @@ def test_the_stock_operator_archives_what_it_hands_on(source: Source, run_task: 
         ("airports_by_state", DAY),
         ("daily_weather", DAY),
         ("hourly_temperatures", SUMMER_DAY),
+        ("latest_prices", "2009-06-01"),
+        ("monthly_export", "2015-10-01"),
         ("stock_operator", "2009-06-02"),
     ],
 )

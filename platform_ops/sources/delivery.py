@@ -120,6 +120,11 @@ class Delivery:
         return self._response.status_code
 
     @property
+    def retry_after_s(self) -> float | None:
+        """Seconds after which the source wants to be asked again."""
+        return exchange.retry_after_s(self._response.headers)
+
+    @property
     def page(self) -> Page:
         """What a pagination sees, once the body was read."""
         response, body = self._response, b"".join(self._kept or [])

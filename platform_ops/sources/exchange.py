@@ -6,7 +6,8 @@ import hashlib
 import io
 import mimetypes
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
@@ -33,9 +34,11 @@ __all__ = [
     "keep_credentials",
     "measure_latency",
     "name",
+    "own_or_bare",
     "part_of",
     "prepared",
     "raw_answer",
+    "retry_after_s",
     "same_origin",
 ]
 
@@ -89,6 +92,27 @@ def joined(base: str, target: str) -> str:
 def raw_answer(body: bytes, headers: Mapping[str, str], status: int) -> urllib3.HTTPResponse:
     """An answer's raw side over bytes that were read already, so that it can be read once more."""
     return urllib3.HTTPResponse(io.BytesIO(body), headers, status, preload_content=False)
+
+
+@contextmanager
+def own_or_bare(session: requests.Session, url: str, base_url: str) -> Iterator[requests.Session]:
+    """The session for its own origin; for any other one without credentials, over the same proxies.
+
+    :param url: What is to be asked for.
+    :param base_url: Of the session's connection.
+    """
+    if same_origin(url, base_url):
+        yield session
+        return
+    with requests.Session() as bare:
+        bare.verify, bare.cert = session.verify, session.cert
+        bare.proxies, bare.max_redirects = session.proxies, session.max_redirects
+        bare.headers["Accept-Encoding"] = session.headers.get("Accept-Encoding", "identity")
+        bare.trust_env = session.trust_env
+        bare.auth = lambda request: (
+            request
+        )  # else ~/.netrc answers for a host that the source named
+        yield bare
 
 
 def keep_credentials(request: requests.PreparedRequest, response: requests.Response) -> None:
@@ -145,15 +169,15 @@ def check_status(response: requests.Response, request: requests.PreparedRequest)
     response.close()
     fault = f"{name(request)}: HTTP {status} {response.reason or ''}".rstrip()
     if status >= 500 or status in _PASSING_STATUS:
-        wanted_s = _retry_after_s(response)
+        wanted_s = retry_after_s(response.headers)
         asks = "" if wanted_s is None else f"; it asks to be left alone for {wanted_s:.0f} s"
         raise SourceUnavailable(fault + asks, wanted_s)
     raise SourceRejected(f"{fault}; {_ADVICE.get(status, 'check the endpoint and its parameters')}")
 
 
-def _retry_after_s(response: requests.Response) -> float | None:
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Seconds that the source asks for, as a number or as a date (RFC 9110, section 10.2.3)."""
-    text = response.headers.get("retry-after", "").strip()
+    text = headers.get("retry-after", "").strip()
     if text.isdecimal():
         return float(text)
     try:

@@ -69,12 +69,9 @@ class ArchivingHttpOperator(ArchivingOperator):
     :param data: Body of the request, as text or as form fields.
     :param json: Body of the request, as JSON.
     :param headers: Headers beside the connection's own.
-    :param pagination: How to find the next page, by one of the values in
-        ``platform_ops.sources.paging`` such as ``LinkHeader`` or ``PageNumber``, or by a function from
-        a :class:`~platform_ops.sources.paging.Page` to what comes next. One page where unset.
-    :param pagination: How to find the next page: ``LinkHeader``, ``JsonLink``,
-        ``Cursor``, ``PageNumber``, ``Offset``, ``GraphQLCursor``, or a function from
-        a ``Page`` to what comes next. One page where unset.
+    :param pagination: How to find the next page: ``LinkHeader``, ``JsonLink``, ``Cursor``,
+        ``PageNumber``, ``Offset``, ``GraphQLCursor``, or a function from a
+        :class:`~platform_ops.sources.paging.Page` to what comes next. One page where unset.
     :param since: How to ask only for what is newer than the capture before; all of it where unset.
     :param conditional: Whether to ask only for a resource that has changed since the newest revision,
         by its ``ETag`` and ``Last-Modified``. Where it has not, no revision is made, and the task

@@ -29,9 +29,10 @@ from airflow.sdk.definitions.mappedoperator import MappedOperator
 from airflow.sdk.definitions.xcom_arg import XComArg, get_task_map_length
 from airflow.sdk.execution_time import comms, task_runner
 
+from platform_ops.testing.deferral import Deferral
 from platform_ops.testing.supervisor import Supervisor
 
-__all__ = ["DagResult", "Supervisor", "TaskResult", "play_dag", "run_dag", "run_task"]
+__all__ = ["DagResult", "Deferral", "Supervisor", "TaskResult", "play_dag", "run_dag", "run_task"]
 
 RETURN: Final = "return_value"
 
@@ -46,6 +47,7 @@ class TaskResult:
     :param asset_events: Extra of each asset event, by the asset's name.
     :param asset_names: Names of the assets that Airflow announces.
     :param rendered: Its templated fields, as Airflow's UI shows them.
+    :param deferral: What it waits for, where it deferred.
     """
 
     task_id: str
@@ -56,6 +58,7 @@ class TaskResult:
     asset_events: Mapping[str, Mapping[str, Any]]  # Any: JSON values
     asset_names: tuple[str, ...]
     rendered: Mapping[str, Any]  # Any: JSON values
+    deferral: Deferral | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +101,9 @@ def run_task(
     max_tries: int | None = None,
     partition_key: str | None = None,
     supervisor: Supervisor | None = None,
+    resume: Deferral | None = None,
 ) -> TaskResult:
-    """Run one task instance to its end.
+    """Run one task instance to its end, or until it defers.
 
     :param task: A task of a DAG.
     :param at: Start of the data interval, as ISO date or datetime; UTC where it has no zone.
@@ -111,6 +115,7 @@ def run_task(
     :param max_tries: Airflow raises it when a task is cleared; the task's retries where unset.
     :param partition_key: The run's.
     :param supervisor: One that holds the XComs of tasks that ran before.
+    :param resume: What this task instance waits for: its trigger runs, and then the task goes on.
     """
     start = _utc(at)
     run = DagRun(
@@ -130,7 +135,11 @@ def run_task(
     )
     tries = int(task.retries or 0) if max_tries is None else max_tries
     with _supervised(supervisor or Supervisor()) as office:
-        return _run(task, run, map_index, try_number, tries, office)
+        server = TIRunContext(dag_run=run, max_tries=tries, should_retry=try_number <= tries)
+        if resume is not None:
+            server.next_method = resume.method
+            server.next_kwargs = {**resume.kwargs, "event": resume.fired()}
+        return _run(task, server, map_index, try_number, office)
 
 
 def run_dag(
@@ -142,13 +151,14 @@ def run_dag(
 ) -> DagResult:
     """Run every task of a DAG once, in order, mapped ones for each element.
 
-    A task runs where all before it succeeded. Trigger rules, branches and retries are the scheduler's,
-    and not played here.
+    A task runs where all before it succeeded, and one that defers goes on when its trigger has fired.
+    Trigger rules, branches and retries are the scheduler's, and not played here.
 
     :param at: As in :func:`run_task`, and so is every further argument.
     :raises NotImplementedError: The DAG has a mapped task group.
     """
-    return DagResult(tuple(play_dag(dag, at=at, conf=conf, **run)))
+    played = play_dag(dag, at=at, conf=conf, **run)
+    return DagResult(tuple(each for each in played if each.deferral is None))
 
 
 def play_dag(
@@ -173,7 +183,7 @@ def play_dag(
         for index in _map_indexes(task, office):
             given = {"map_index": index, "supervisor": office, **run}
             state = ""
-            for result in _tries(task, given) if retry else [run_task(task, **given)]:
+            for result in _tries(task, given) if retry else _to_its_end(task, given):
                 yield result
                 state = result.state
             ended |= {task.task_id} if state != "success" else set()
@@ -181,33 +191,39 @@ def play_dag(
 
 def _tries(task: Any, given: Mapping[str, Any]) -> Iterator[TaskResult]:  # Any: as in run_task
     for number in itertools.count(1):
-        result = run_task(task, **{**given, "try_number": number})
+        for result in _to_its_end(task, {**given, "try_number": number}):
+            yield result
+            if result.state not in ("up_for_retry", "deferred"):
+                return
+
+
+def _to_its_end(task: Any, given: Mapping[str, Any]) -> Iterator[TaskResult]:  # Any: as in run_task
+    result = run_task(task, **given)
+    yield result
+    while result.deferral is not None:
+        result = run_task(task, **given, resume=result.deferral)
         yield result
-        if result.state != "up_for_retry":
-            return
 
 
 def _run(
     task: Any,  # Any: an operator or a mapped operator
-    run: DagRun,
+    server: TIRunContext,
     map_index: int,
     try_number: int,
-    max_tries: int,
     office: Supervisor,
 ) -> TaskResult:
-    server = TIRunContext(dag_run=run, max_tries=max_tries, should_retry=try_number <= max_tries)
     instance = task_runner.RuntimeTaskInstance.model_construct(
         id=uuid4(),
         dag_version_id=UUID(int=0),
         task_id=task.task_id,
         dag_id=task.dag_id,
-        run_id=run.run_id,
+        run_id=server.dag_run.run_id,
         try_number=try_number,
         map_index=map_index,
         task=task,
         bundle_instance=None,  # type: ignore[arg-type]  # nothing of a bundle is used here
         _ti_context_from_server=server,
-        max_tries=max_tries,
+        max_tries=server.max_tries,
         start_date=datetime.now(UTC),
         state=TaskInstanceState.RUNNING,
     )
@@ -215,6 +231,7 @@ def _run(
     log = structlog.get_logger("task")
     state, message, error = task_runner.run(instance, instance.get_template_context(), log)
     announced = message if isinstance(message, comms.SucceedTask) else None
+    deferral = Deferral.told(message) if isinstance(message, comms.DeferTask) else None
     rendered = office.told(comms.SetRenderedFields)
     return TaskResult(
         task_id=task.task_id,
@@ -227,6 +244,7 @@ def _run(
         if announced
         else (),
         rendered=rendered.rendered_fields if rendered else {},
+        deferral=deferral,
     )
 
 

@@ -12,6 +12,7 @@ from airflow.providers.http.operators.http import HttpOperator
 from airflow.sdk import BaseHook, BaseOperator
 
 from platform_ops.sources.http import ArchivingHttpOperator, LinkHeader
+from platform_ops.sources.http_export import ArchivingHttpExportOperator, Export
 from platform_ops.sources.http_hook import ArchivingHttpHook
 from tests.contract.case import ENTITY, SECRETS, Case, HookCase
 from tests.fakes.wire import Exchange, Reply, Wire, paced, say, wire
@@ -21,7 +22,7 @@ class HttpSource:
     """Two pages of observations, for those who know every secret."""
 
     def __init__(self, server: Wire) -> None:
-        self._server = server
+        self.server = server
         link = f'</observations?api_key={SECRETS["parameter of the URL"]}&page=2>; rel="next"'
         server.on("*", guarded(say(b"", 404)))
         first = f"/observations?api_key={SECRETS['parameter of the URL']}"
@@ -33,14 +34,14 @@ class HttpSource:
             server.on(path, guarded(say(body, headers=_JSON)))
 
     def asked(self) -> int:
-        return len(self._server.requests)
+        return len(self.server.requests)
 
     def stream(self, pieces: Callable[[], Iterable[bytes]], size_bytes: int) -> None:
         path = f"/observations?api_key={SECRETS['parameter of the URL']}"
-        self._server.on(path, guarded(paced(pieces, size_bytes)))
+        self.server.on(path, guarded(paced(pieces, size_bytes)))
 
     def stop(self) -> None:
-        self._server.close()
+        self.server.close()
 
 
 _JSON = {
@@ -118,6 +119,41 @@ class HttpCase:
 
 
 @dataclass
+class HttpExportCase(HttpCase):
+    """The same two pages, as the result of an export that is ready at the first look."""
+
+    name: str = "http-export"
+    operator: type[BaseOperator] = ArchivingHttpExportOperator
+
+    def serve(self, monkeypatch: pytest.MonkeyPatch) -> Any:  # Any: a context manager of Source
+        return serve_export(monkeypatch)
+
+    @property
+    def arguments(self) -> dict[str, Any]:  # Any: the operator's own
+        key = f"api_key={SECRETS['parameter of the URL']}"
+        export = Export(
+            job="id", poll=f"/jobs/{{job}}?{key}", state="state", result=f"/{{job}}?{key}"
+        )
+        return {**super().arguments, "endpoint": "/exports/observations", "export": export}
+
+    @property
+    def mapped(self) -> list[tuple[dict[str, Any], bytes]]:  # Any: the operator's own
+        return [({"endpoint": f"/exports/{name}"}, name.encode()) for name in ("KSEA", "KBOS")]
+
+
+@contextmanager
+def serve_export(monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpSource]:
+    with serve_http(monkeypatch) as source:
+        key = f"api_key={SECRETS['parameter of the URL']}"
+        for name in ("observations", "KSEA", "KBOS"):
+            source.server.on(f"/exports/{name}?{key}", guarded(say(f'{{"id": "{name}"}}'.encode())))
+            source.server.on(f"/jobs/{name}?{key}", guarded(say(b'{"state": "done"}')))
+        for name in ("KSEA", "KBOS"):
+            source.server.on(f"/{name}?{key}", guarded(say(name.encode(), headers=_JSON)))
+        yield source
+
+
+@dataclass
 class HttpHookCase:
     """``HttpOperator`` with a pagination function: two calls of the hook."""
 
@@ -161,5 +197,5 @@ def _next_page(response: Any) -> dict[str, Any] | None:  # Any: as HttpOperator 
     return {"data": {"page": "2", "api_key": SECRETS["parameter of the URL"]}}
 
 
-CASES: tuple[Case, ...] = (HttpCase(),)
+CASES: tuple[Case, ...] = (HttpCase(), HttpExportCase())
 HOOK_CASES: tuple[HookCase, ...] = (HttpHookCase(),)

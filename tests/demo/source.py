@@ -153,8 +153,8 @@ class Source:
             for name, entity in CONNECTIONS.items()
         }
 
-    def answer(self, target: str, headers: Mapping[str, str]) -> Answer:
-        """Decide on one request."""
+    def answer(self, target: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
+        """Decide on one request; one with a body submits an export."""
         with self._lock:
             self.asked.append(target)
         if headers.get("Authorization") != f"Bearer {TOKEN}":
@@ -165,7 +165,21 @@ class Source:
         asleep = "/san-francisco/" in parts.path and self._wakes(parts.path)
         if asleep:
             return Answer.error(503, "the station is waking up; call again")
+        if body:
+            return _submitted(parts.path, body)
+        if parts.path.startswith("/exports/"):
+            return self._export(parts.path)
+        if parts.path == "/indices/vix":
+            return _week(query)
         return _resource(parts.path, query) or Answer.error(404, f"nothing is at {target}")
+
+    def _export(self, path: str) -> Answer:
+        """How far an export is, which is not ready at the first look; or the export itself."""
+        if path.endswith(".csv"):
+            rows = _of_month("seattle-weather.csv", PurePosixPath(path).stem)
+            return Answer.csv(rows) or Answer.error(404, "there is no such month")
+        status = "running" if self._wakes(path) else "done"
+        return Answer(200, json.dumps({"status": status}).encode())
 
     def _wakes(self, path: str) -> bool:
         """Whether this is the first request of a path."""
@@ -199,6 +213,25 @@ def _of_day(name: str, file: str) -> Sequence[Row]:
     return [row for row in records(name) if row["date"].replace("/", "-")[:10] == day]
 
 
+def _of_month(name: str, month: str) -> Sequence[Row]:
+    return [row for row in records(name) if row["date"].replace("/", "-")[:7] == month]
+
+
+def _submitted(path: str, body: bytes) -> Answer:
+    month = json.loads(body).get("month")
+    if path != "/exports" or not month:
+        return Answer.error(400, "what month is to be exported?")
+    return Answer(202, json.dumps({"id": month}).encode())
+
+
+def _week(query: Mapping[str, str]) -> Answer:
+    """The next five trading days after one, two a page."""
+    days = [row for row in records("ohlc.json") if row["date"] > query.get("after", "")][:5]
+    number = int(query.get("page", "1"))
+    chosen = days[(number - 1) * 2 : number * 2]
+    return Answer(200, json.dumps({"items": chosen, "pages": -(-len(days) // 2)}).encode())
+
+
 def _page(path: str, query: Mapping[str, str]) -> Answer | None:
     day, number = query.get("date", ""), int(query.get("page", "1"))
     rows = _of_day("seattle-temps.csv", day)
@@ -225,17 +258,20 @@ class _Handler(BaseHTTPRequestHandler):
     source: Source
 
     def do_GET(self) -> None:
-        answer = self.source.answer(self.path, dict(self.headers.items()))
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        answer = self.source.answer(self.path, dict(self.headers.items()), body)
         known = answer.status == 200 and self.headers.get("If-None-Match") == answer.etag
-        body = b"" if known else answer.body
+        told = b"" if known else answer.body
         self.send_response(304 if known else answer.status)
         self.send_header("Content-Type", answer.media_type)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(len(told)))
         self.send_header("ETag", answer.etag)
         for name, value in answer.headers.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(told)
+
+    do_POST = do_GET  # noqa: N815  # a name that http.server looks for
 
     def log_message(self, *_: object) -> None:
         """Nothing: the requests are counted instead."""
