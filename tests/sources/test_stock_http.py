@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import tenacity
 from airflow.providers.http.operators.http import HttpOperator
+from airflow.providers.http.sensors.http import HttpSensor
 from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowFailException
 
@@ -225,3 +226,32 @@ def test_a_tasks_own_code_archives_through_the_hook_too(server: Wire, stock: Sto
     ran = run_task(called.operator, at=DAY, supervisor=supervisor)
     assert ran.xcom == "sunny"
     assert bodies(supervisor.xcoms["own", "archive", -1]) == [b"sunny"]
+
+
+def test_the_deferrable_operator_asks_from_the_triggerer_and_archives_nothing(
+    server: Wire, platform_archive: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.connect(monkeypatch, password="hunter2", entity="weather.forecast", auth="basic")
+    server.on("/f", say(b"sunny"))
+    with DAG("weather"):
+        operator = HttpOperator(
+            task_id="forecast", http_conn_id="source", endpoint="/f", method="GET", deferrable=True
+        )
+    waiting = run_task(operator, at=DAY)
+    ran = run_task(operator, at=DAY, resume=waiting.deferral)
+    assert ran.xcom == "sunny"
+    assert list(archive.find("weather.forecast")) == []
+    (asked,) = server.requests
+    # Airflow's asynchronous hook sends every field of the extra that it does not know.
+    assert (asked.headers["entity"], asked.headers["auth"]) == ("weather.forecast", "basic")
+
+
+def test_the_stock_sensor_makes_its_own_hook_and_archives_nothing(
+    server: Wire, platform_archive: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.connect(monkeypatch, entity="weather.forecast")
+    server.on("/f", say(b"sunny"))
+    with DAG("weather"):
+        sensor = HttpSensor(task_id="there", http_conn_id="source", endpoint="/f")
+    assert run_task(sensor, at=DAY).state == "success"
+    assert list(archive.find("weather.forecast")) == []
