@@ -22,6 +22,8 @@ from tests.servers.program import Home, free_port, listens, program
 
 __all__ = ["Sshd", "new_key", "public", "started"]
 
+_SFTP = "/usr/lib/openssh/sftp-server"
+
 
 @dataclass(frozen=True)
 class Sshd:
@@ -30,7 +32,7 @@ class Sshd:
     :param folder: What it serves; the same path leads there on this machine.
     :param host_key: Its public key, as the extra of a connection names it.
     :param key_file: The private key that opens it.
-    :param log: What it says, which files were opened among it.
+    :param log: What it says of files.
     """
 
     port: int
@@ -85,13 +87,15 @@ def started() -> Iterator[Sshd]:
             "PermitRootLogin": "yes",
             "PasswordAuthentication": "yes",
             "KbdInteractiveAuthentication": "no",
-            "Subsystem": "sftp internal-sftp -l INFO",
+            # Through a shell, since sshd hands what it says to the client.
+            "Subsystem": f"sftp {_SFTP} -e -l INFO 2>>{folder / 'files'}",
             "MaxStartups": "100",
         }
+        (folder / "files").touch()
         config = folder / "sshd_config"
         config.write_text("".join(f"{each} {value}\n" for each, value in settings.items()))
         with Home(folder).started([server, "-D", "-e", "-f", config], lambda: listens(port)):
-            yield Sshd(port, folder / "served", public(host_key), user_key, folder / "log")
+            yield Sshd(port, folder / "served", public(host_key), user_key, folder / "files")
 
 
 def new_key(path: Path) -> Path:
