@@ -16,9 +16,11 @@ from platform_ops.archive import store
 from platform_ops.errors import ArchiveUnwritable, ConfigError
 from platform_ops.settings import Settings
 from tests.archive.samples import commit
+from tests.fakes.faulty import faulty_proxy
 from tests.fakes.gcs import GcsServer, gcs_server, key_file
 from tests.fakes.s3 import CREDENTIALS, S3Server
 from tests.fakes.wire import Wire, say
+from tests.servers.certificate import self_signed
 
 SECRET = "c2VjcmV0LW9mLXRoZS1hY2NvdW50"
 
@@ -113,6 +115,34 @@ def test_an_aws_connection_opens_s3(s3_server: S3Server, monkeypatch: pytest.Mon
     extra = {"region_name": "us-east-1", "service_config": {"s3": {"endpoint_url": s3_server.url}}}
     connect(monkeypatch, "aws", extra, login="testing", password="testing")
     commit(site_at(f"s3://{s3_server.new_bucket()}/x"))
+
+
+def test_a_service_account_of_amazon_writes_as_its_role(
+    s3_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Web identity: a token in a file is changed for a key at the security token service."""
+    file = tmp_path / "token"
+    file.write_text("token-of-the-pod", encoding="utf-8")
+    role = "arn:aws:iam::123456789012:role/archive-writer"
+    certificate = self_signed(tmp_path, authority=False)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    # A token is sent over TLS alone, whatever the store itself speaks.
+    with faulty_proxy(s3_server.url, certificate) as sts:
+        for name, value in {
+            "AWS_WEB_IDENTITY_TOKEN_FILE": str(file),
+            "AWS_ROLE_ARN": role,
+            "AWS_ROLE_SESSION_NAME": "archive",
+            "AWS_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL_STS": sts.url,
+            "AWS_ENDPOINT_URL": s3_server.url,
+        }.items():
+            monkeypatch.setenv(name, value)
+        connect(monkeypatch, "aws", {})
+        done = commit(site := site_at(f"s3://{s3_server.new_bucket()}/x"))
+        assert archive.open(done.reference, settings=site).read() == b"sunny"
+    for each in ("Action=AssumeRoleWithWebIdentity", "=token-of-the-pod", f"RoleArn={role}"):
+        assert all(each in line for line in sts.seen)
+    assert sts.seen
 
 
 def test_a_machine_of_amazon_writes_as_its_own_role(

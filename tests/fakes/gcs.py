@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -73,12 +73,14 @@ class GcsServer:
     :param open: Whether it takes requests that nobody signed.
     :param token: One that is taken instead of a signature: that of the machine's own identity.
     :param replaces: Whether writers may replace an object, for which they need the right to delete.
+    :param rights: By token: the permissions that it has; where there is none of it, it may do all.
     """
 
     url: str = ""
     open: bool = True
     token: str = ""
     replaces: bool = True
+    rights: dict[str, Collection[str]] = field(default_factory=dict)
     buckets: dict[str, Bucket] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     scheme: ClassVar = "gs"
@@ -324,6 +326,31 @@ def _delete(server: GcsServer, bucket: Bucket, asked: _Request) -> _Reply:
     return _Reply(204) if bucket.blobs.pop(asked.key, None) else _error(404, "NoSuchKey")
 
 
+_GET, _LIST, _CREATE, _REMOVE = (
+    f"storage.objects.{verb}" for verb in ("get", "list", "create", "delete")
+)
+_UPLOAD, _ABORT = "storage.multipartUploads.create", "storage.multipartUploads.abort"
+_ALL: Final = (_GET, _LIST, _CREATE, _REMOVE, _UPLOAD, _ABORT)
+
+
+def _needed(method: str, bucket: Bucket, asked: _Request) -> set[str]:
+    """The permissions that a request needs.
+
+    Source: https://cloud.google.com/storage/docs/access-control/iam-xml
+    """
+    replaced = {_REMOVE} if asked.key in bucket.blobs else set()
+    if method == "DELETE":
+        return {_ABORT} if "uploadId" in asked.query else {_REMOVE}
+    if method == "POST" or "uploadId" in asked.query:
+        completed = method == "POST" and "uploadId" in asked.query
+        return {_UPLOAD, _CREATE} | (replaced if completed else set())
+    if method == "PUT":
+        # A put that must not replace is refused for what is there, by another code.
+        creates = asked.headers.get("x-goog-if-generation-match") == "0"
+        return {_CREATE} | (set() if creates else replaced)
+    return {_GET} if asked.key else {_LIST}
+
+
 _METHODS: Final[Mapping[str, Callable[[GcsServer, Bucket, _Request], _Reply]]] = {
     "DELETE": _delete,
     "GET": _get,
@@ -365,6 +392,9 @@ class _Handler(BaseHTTPRequestHandler):
             bucket = state.buckets.get(name)
             if bucket is None:
                 return _error(404, "NoSuchBucket")
+            token = asked.headers.get("authorization", "").removeprefix("Bearer ")
+            if not _needed(self.command, bucket, asked) <= set(state.rights.get(token, _ALL)):
+                return _error(403, "AccessDenied")
             return _METHODS[self.command](state, bucket, asked)
 
     def _answer(self, reply: _Reply) -> None:

@@ -14,8 +14,11 @@ from cryptography.x509.oid import NameOID
 __all__ = ["self_signed"]
 
 
-def self_signed(folder: Path) -> tuple[Path, Path]:
-    """Files of a certificate for ``localhost`` and 127.0.0.1, and of its key, both readable by all."""
+def self_signed(folder: Path, *, authority: bool = True) -> tuple[Path, Path]:
+    """Files of a certificate for ``localhost`` and 127.0.0.1, and of its key, both readable by all.
+
+    :param authority: Whether it says that it may sign others; some clients refuse a server that does.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
@@ -33,7 +36,7 @@ def self_signed(folder: Path) -> tuple[Path, Path]:
             ),
             critical=False,
         )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
     public, secret = folder / "certificate.pem", folder / "key.pem"
