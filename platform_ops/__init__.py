@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         SourceError,
     )
     from platform_ops.ingest import ArchivingOperator, archive_session, asset
+    from platform_ops.sources.duckdb import ArchivingDuckDbHook
     from platform_ops.sources.file_sensors import (
         ArchivingFtpSensor,
         ArchivingLocalFilesSensor,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from platform_ops.sources.http_since import Since
     from platform_ops.sources.limits import Limits
     from platform_ops.sources.mail import ArchivingImapOperator
+    from platform_ops.sources.mysql import ArchivingMySqlHook
     from platform_ops.sources.paging import (
         Cursor,
         GraphQLCursor,
@@ -48,11 +50,16 @@ if TYPE_CHECKING:
         Offset,
         PageNumber,
     )
+    from platform_ops.sources.partitions import partitions
+    from platform_ops.sources.postgres import ArchivingPostgresHook
+    from platform_ops.sources.sql import ArchivingSqlOperator, ArchivingSqlToSqlOperator
+    from platform_ops.sources.sqlite import ArchivingSqliteHook
 
 __all__ = [
     "ArchiveConflict",
     "ArchiveCorrupt",
     "ArchiveError",
+    "ArchivingDuckDbHook",
     "ArchivingFtpOperator",
     "ArchivingFtpSensor",
     "ArchivingHttpExportOperator",
@@ -61,11 +68,16 @@ __all__ = [
     "ArchivingImapOperator",
     "ArchivingLocalFilesOperator",
     "ArchivingLocalFilesSensor",
+    "ArchivingMySqlHook",
     "ArchivingObjectStoreOperator",
     "ArchivingObjectStoreSensor",
     "ArchivingOperator",
+    "ArchivingPostgresHook",
     "ArchivingSftpOperator",
     "ArchivingSftpSensor",
+    "ArchivingSqlOperator",
+    "ArchivingSqlToSqlOperator",
+    "ArchivingSqliteHook",
     "ConfigError",
     "Cursor",
     "Entity",
@@ -89,6 +101,7 @@ __all__ = [
     "archive",
     "archive_session",
     "asset",
+    "partitions",
 ]
 
 __version__: Final = "0.1.0"
@@ -114,6 +127,7 @@ _HOMES: Final = {
         "SourceError",
     ),
     "platform_ops.ingest": ("ArchivingOperator", "archive_session", "asset"),
+    "platform_ops.sources.duckdb": ("ArchivingDuckDbHook",),
     "platform_ops.sources.http": ("ArchivingHttpOperator",),
     "platform_ops.sources.http_export": ("ArchivingHttpExportOperator",),
     "platform_ops.sources.http_job": ("Export",),
@@ -121,6 +135,7 @@ _HOMES: Final = {
     "platform_ops.sources.http_since": ("Since",),
     "platform_ops.sources.limits": ("Limits",),
     "platform_ops.sources.mail": ("ArchivingImapOperator",),
+    "platform_ops.sources.mysql": ("ArchivingMySqlHook",),
     "platform_ops.sources.paging": (
         "Cursor",
         "GraphQLCursor",
@@ -141,6 +156,10 @@ _HOMES: Final = {
         "ArchivingObjectStoreOperator",
         "ArchivingSftpOperator",
     ),
+    "platform_ops.sources.partitions": ("partitions",),
+    "platform_ops.sources.postgres": ("ArchivingPostgresHook",),
+    "platform_ops.sources.sql": ("ArchivingSqlOperator", "ArchivingSqlToSqlOperator"),
+    "platform_ops.sources.sqlite": ("ArchivingSqliteHook",),
 }
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "REPLAYS",
     "RETRIES",
     "ROWS",
+    "SCHEMA_DRIFT",
     "SOURCE_LATENCY",
     "SWEEP_BACKLOG",
     "SWEPT",
@@ -140,6 +141,12 @@ CONFLICTS: Final = Metric(
 REPLAYS: Final = Metric(
     "platform_ops.replays", "counter", "revisions", "Revisions read instead of asking the source."
 )
+SCHEMA_DRIFT: Final = Metric(
+    "platform_ops.schema_drift",
+    "counter",
+    "captures",
+    "Captures whose columns differ from those of the capture before.",
+)
 UNDECLARED: Final = Metric(
     "platform_ops.undeclared",
     "counter",
@@ -211,6 +218,7 @@ METRICS: Final = (
     ADOPTED,
     CONFLICTS,
     REPLAYS,
+    SCHEMA_DRIFT,
     UNDECLARED,
     FAILURES,
     CHECKS,

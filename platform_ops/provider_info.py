@@ -24,6 +24,14 @@ _FILES_MODULES: Final = ["platform_ops.sources.files"]
 _FILES_SENSORS: Final = ["platform_ops.sources.file_sensors"]
 _FILES_TRIGGERS: Final = ["platform_ops.sources.file_triggers"]
 _HTTP_TRIGGERS: Final = ["platform_ops.sources.http_trigger"]
+_SQL: Final = "Archiving SQL databases"
+_SQL_MODULES: Final = ["platform_ops.sources.sql"]
+_SQL_HOOKS: Final = [
+    "platform_ops.sources.duckdb",
+    "platform_ops.sources.mysql",
+    "platform_ops.sources.postgres",
+    "platform_ops.sources.sqlite",
+]
 _KEEPING: Final = "Keeping the archive"
 _KEEPING_MODULES: Final = ["platform_ops.maintenance"]
 
@@ -40,6 +48,7 @@ def get_provider_info() -> dict[str, Any]:  # Any: a document of Airflow's schem
             {"integration-name": _HTTP, "tags": ["protocol"]},
             {"integration-name": _MAIL, "tags": ["protocol"]},
             {"integration-name": _FILES, "tags": ["protocol"]},
+            {"integration-name": _SQL, "tags": ["protocol"]},
             {"integration-name": _KEEPING, "tags": ["software"]},
         ],
         "operators": [
@@ -47,14 +56,24 @@ def get_provider_info() -> dict[str, Any]:  # Any: a document of Airflow's schem
             {"integration-name": _FILES, "python-modules": _FILES_MODULES},
             {"integration-name": _HTTP, "python-modules": _HTTP_MODULES},
             {"integration-name": _MAIL, "python-modules": _MAIL_MODULES},
+            {"integration-name": _SQL, "python-modules": _SQL_MODULES},
         ],
-        "hooks": [{"integration-name": _HTTP, "python-modules": _HTTP_HOOKS}],
+        "hooks": [
+            {"integration-name": _HTTP, "python-modules": _HTTP_HOOKS},
+            {"integration-name": _SQL, "python-modules": _SQL_HOOKS},
+        ],
         "sensors": [{"integration-name": _FILES, "python-modules": _FILES_SENSORS}],
         "triggers": [
             {"integration-name": _FILES, "python-modules": _FILES_TRIGGERS},
             {"integration-name": _HTTP, "python-modules": _HTTP_TRIGGERS},
         ],
-        "connection-types": [_archiving_http()],
+        "connection-types": [
+            _archiving_http(),
+            _archiving_file("duckdb", "DuckDb", "DuckDB", "/srv/warehouse.duckdb"),
+            _archiving_server("mysql", "MySql", "MySQL and MariaDB", "3306", "ssl_ca"),
+            _archiving_server("postgres", "Postgres", "PostgreSQL", "5432", "sslmode"),
+            _archiving_file("sqlite", "Sqlite", "SQLite", "/srv/shop.sqlite"),
+        ],
         "task-decorators": [
             {"name": "archive", "class-name": "platform_ops.ingest.decorator.archive_task"},
         ],
@@ -146,6 +165,74 @@ def _auth_fields() -> dict[str, Any]:  # Any: a document of Airflow's schema
             "basic",
             "body",
         ),
+    }
+
+
+def _archiving_server(
+    system: str, hook: str, name: str, port: str, security: str
+) -> dict[str, Any]:  # Any: a document of Airflow's schema
+    fields = {
+        "sslmode": (
+            "TLS mode",
+            "libpq's sslmode, such as verify-full; libpq's own default where it is empty.",
+        ),
+        "ssl_ca": (
+            "TLS authority",
+            "Path of the certificates that the server's is checked by; no TLS where it is empty.",
+        ),
+    }
+    label, description = fields[security]
+    return {
+        "connection-type": f"archiving_{system}",
+        "hook-class-name": f"platform_ops.sources.{system}.Archiving{hook}Hook",
+        "hook-name": f"Archiving {name}",
+        "ui-field-behaviour": {
+            "hidden-fields": [],
+            "relabeling": {"schema": "Database"},
+            "placeholders": {
+                "host": "db.example.com",
+                "port": port,
+                "schema": "shop",
+                "login": "reader",
+                "password": "its password",
+                "entity": "shop.orders",
+            },
+        },
+        "conn-fields": {
+            "entity": _entity_field(),
+            security: {
+                "label": label,
+                "description": description,
+                "schema": {"type": ["string", "null"]},
+            },
+        },
+    }
+
+
+def _archiving_file(
+    system: str, hook: str, name: str, path: str
+) -> dict[str, Any]:  # Any: a document of Airflow's schema
+    return {
+        "connection-type": f"archiving_{system}",
+        "hook-class-name": f"platform_ops.sources.{system}.Archiving{hook}Hook",
+        "hook-name": f"Archiving {name}",
+        "ui-field-behaviour": {
+            "hidden-fields": ["schema", "login", "password", "port"],
+            "relabeling": {"host": "Path of the file"},
+            "placeholders": {"host": path, "entity": "shop.orders"},
+        },
+        "conn-fields": {"entity": _entity_field()},
+    }
+
+
+def _entity_field() -> dict[str, Any]:  # Any: a document of Airflow's schema
+    return {
+        "label": "Entity",
+        "description": (
+            "Entity, as source.name, under which stock operators archive the result sets that they "
+            "read over this connection; {conn_id}.{task_id} where it is empty."
+        ),
+        "schema": {"type": ["string", "null"]},
     }
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,7 @@ from platform_ops.maintenance import (
     ArchiveVerifyOperator,
 )
 from platform_ops.sources.http import ArchivingHttpOperator
+from platform_ops.sources.sql import ArchivingSqlOperator
 from platform_ops.testing.runner import run_task
 from tests.archive.places import Disk
 from tests.archive.samples import aged, commit, slot
@@ -85,8 +89,26 @@ def main() -> None:
                 task_id="http", entity="weather.forecast", endpoint="/f", http_conn_id="source"
             )
         run_task(fetch, at=day)
+        changed(day, patch)
         scheduled(patch)
         keep(day, patch)
+
+
+def changed(day: str, patch: pytest.MonkeyPatch) -> None:
+    """A table that is read again once it has another column."""
+    place = Disk(Path(site_settings().archive.root.removeprefix("file://")))
+    file = place.folder / "changed.sqlite"
+    about = {"conn_type": "archiving_sqlite", "host": str(file)}
+    patch.setenv("AIRFLOW_CONN_SHOP", json.dumps(about))
+    with DAG("measured"):
+        read = ArchivingSqlOperator(
+            task_id="sql", entity="shop.changed", conn_id="shop", table="changed"
+        )
+    with closing(sqlite3.connect(file)) as shop:
+        shop.execute("CREATE TABLE changed (a INTEGER)")
+        run_task(read, at=day)
+        shop.execute("ALTER TABLE changed ADD COLUMN b TEXT")
+        run_task(read, at=day, run_id="again")
 
 
 def scheduled(patch: pytest.MonkeyPatch) -> None:

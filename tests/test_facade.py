@@ -13,6 +13,7 @@ PUBLIC = [
     "ArchiveConflict",
     "ArchiveCorrupt",
     "ArchiveError",
+    "ArchivingDuckDbHook",
     "ArchivingFtpOperator",
     "ArchivingFtpSensor",
     "ArchivingHttpExportOperator",
@@ -21,11 +22,16 @@ PUBLIC = [
     "ArchivingImapOperator",
     "ArchivingLocalFilesOperator",
     "ArchivingLocalFilesSensor",
+    "ArchivingMySqlHook",
     "ArchivingObjectStoreOperator",
     "ArchivingObjectStoreSensor",
     "ArchivingOperator",
+    "ArchivingPostgresHook",
     "ArchivingSftpOperator",
     "ArchivingSftpSensor",
+    "ArchivingSqlOperator",
+    "ArchivingSqlToSqlOperator",
+    "ArchivingSqliteHook",
     "ConfigError",
     "Cursor",
     "Entity",
@@ -49,6 +55,7 @@ PUBLIC = [
     "archive",
     "archive_session",
     "asset",
+    "partitions",
 ]
 
 

@@ -103,6 +103,7 @@ _ROWS: Final = (
         (
             _quantiles(metrics.SOURCE_LATENCY, "To the first byte"),
             _rate(metrics.RETRIES, "Requests sent again"),
+            _rate(metrics.SCHEMA_DRIFT, "Columns changed"),
         ),
     ),
     (

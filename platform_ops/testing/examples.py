@@ -36,6 +36,9 @@ _ROOT: Final = "PLATFORM_OPS__ARCHIVE__ROOT"
 # Drawn by lot: what tells two writers apart in a payload's folder, and the port of a source on this
 # machine, which the fingerprint of a request to it holds.
 _LOTS: Final = re.compile(r"(?<=/\d{6}-)[0-9a-f]{12}(?=/)|(?<=map=)[0-9a-f]{16}(?=\.\d+[:/])")
+_PARQUET: Final = re.compile(
+    r"(?<=\"sha256\": \")[0-9a-f]{64}|(?<=\"size_bytes\": )\d+|\d+(?= bytes)"
+)
 _NO_START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 # Of Airflow's own machinery, which differs from release to release and says nothing of the example.
 _MACHINERY: Final = ("airflow", "alembic", "asyncio", "py.warnings", "root", "task", "urllib3")
@@ -69,7 +72,7 @@ def _run_dag(dag: DAG) -> str:
         for task in play_dag(dag, at=start, retry=True):
             last[task.task_id, task.map_index] = task
             index = f" [{task.map_index}]" if task.map_index >= 0 else ""
-            told = [*log, *_result(task)]
+            told = _without_versions([*log, *_result(task)])
             lines += ["", f"{task.task_id}{index}: {task.state}", *(f"  {line}" for line in told)]
             log.clear()
     text = "\n".join(lines) + "\n"
@@ -85,6 +88,13 @@ def _result(task: TaskResult) -> Iterator[str]:
     elif task.xcom is not None:
         shown = _without_clock(task.xcom)
         yield from f"returned {json.dumps(shown, indent=2, ensure_ascii=False)}".splitlines()
+
+
+def _without_versions(told: list[str]) -> list[str]:
+    """Lines on Parquet files, which hold the version of the library that wrote them."""
+    if not any(".parquet" in line for line in told):
+        return told
+    return [_PARQUET.sub("…", line) for line in told]
 
 
 def _without_clock(value: Any) -> Any:  # Any: JSON values

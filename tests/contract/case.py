@@ -88,11 +88,17 @@ class HookCase(Protocol):
     xcom: Any  # Any: what the stock operator returns
     bodies: tuple[bytes, ...]
 
+    def readable(self, archived: bytes) -> bytes:
+        """As in :class:`Case`."""
+
     def serve(self, monkeypatch: pytest.MonkeyPatch) -> Any:  # Any: a context manager of Source
         """As in :class:`Case`; the connection's extra names the entity ENTITY."""
 
     def build(self, **arguments: Any) -> BaseOperator:  # Any: BaseOperator's own arguments
         """The stock operator; it calls its hook once for each of ``bodies``."""
+
+    def hook_of(self, stock: Any) -> Any:  # Any: the stock operator, and the registered hook
+        """The hook that the stock operator has found."""
 
     def ask(self, hook: Any) -> bytes:  # Any: the registered hook
         """Call the hook as a script would; the first of ``bodies``."""

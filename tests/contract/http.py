@@ -163,6 +163,9 @@ class HttpHookCase:
     bodies: tuple[bytes, ...] = HttpCase.pages
     xcom: tuple[str, ...] = tuple(page.decode() for page in HttpCase.pages)
 
+    def readable(self, archived: bytes) -> bytes:
+        return archived
+
     def serve(self, monkeypatch: pytest.MonkeyPatch) -> Any:  # Any: a context manager of Source
         return serve_http(monkeypatch, entity=ENTITY)
 
@@ -179,6 +182,9 @@ class HttpHookCase:
                 **arguments,
             }
         )
+
+    def hook_of(self, stock: Any) -> Any:  # Any: the stock operator, and the registered hook
+        return stock.hook
 
     def ask(self, hook: Any) -> bytes:  # Any: the registered hook
         answer = hook.run(

@@ -22,6 +22,7 @@ from threading import Lock, Thread
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
+from tests.demo.databases import databases
 from tests.demo.mail import inbox
 from tests.demo.processes import DemoFailed
 from tests.fakes.imap import PostOffice
@@ -108,6 +109,7 @@ class Source:
     _server: ThreadingHTTPServer | None = None
     url: str = ""
     mail: PostOffice | None = None
+    databases: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     @contextmanager
@@ -117,7 +119,10 @@ class Source:
         source = cls()
         source.switch_on()
         try:
-            with inbox() as source.mail:
+            with (
+                inbox() as source.mail,
+                databases(records("seattle-weather.csv")) as source.databases,
+            ):
                 yield source
         finally:
             source.switch_off()
@@ -139,18 +144,21 @@ class Source:
             self._server = None
 
     def environment(self) -> dict[str, str]:
-        """Airflow's connections to this server, as environment variables."""
+        """Airflow's connections to this server and the databases, as environment variables."""
         headers = {"Authorization": f"Bearer {TOKEN}"}
         mail = {"AIRFLOW_CONN_MAILBOX": self.mail.connection()} if self.mail else {}
         return mail | {
-            f"AIRFLOW_CONN_{name.upper()}": json.dumps(
-                {
-                    "conn_type": "archiving_http",
-                    "host": self.url,
-                    "extra": {**headers, "entity": entity} if entity else headers,
-                }
-            )
-            for name, entity in CONNECTIONS.items()
+            **self.databases,
+            **{
+                f"AIRFLOW_CONN_{name.upper()}": json.dumps(
+                    {
+                        "conn_type": "archiving_http",
+                        "host": self.url,
+                        "extra": {**headers, "entity": entity} if entity else headers,
+                    }
+                )
+                for name, entity in CONNECTIONS.items()
+            },
         }
 
     def answer(self, target: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:

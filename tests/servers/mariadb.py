@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import pymysql
 
 from tests.servers.program import free_port, home, program
 
@@ -25,6 +27,17 @@ class MariaDb:
     port: int
     password: str
 
+    def connect(self) -> pymysql.Connection[Any]:  # Any: its cursor
+        """A connection of the server's owner."""
+        return pymysql.connect(
+            host="127.0.0.1",
+            port=self.port,
+            user=USER,
+            password=self.password,
+            database="shop",
+            autocommit=True,
+        )
+
 
 @contextmanager
 def started(password: str = "archivist") -> Iterator[MariaDb]:
@@ -32,10 +45,10 @@ def started(password: str = "archivist") -> Iterator[MariaDb]:
     server = program("MARIADB", "mariadbd", "mariadb-server")
     with home() as place:
         data, first = place.folder / "data", place.folder / "first.sql"
-        first.write_text(
-            "CREATE DATABASE shop CHARACTER SET utf8mb4;"
-            f"CREATE USER {USER}@'%' IDENTIFIED BY '{password}';"
-            f"GRANT ALL ON *.* TO {USER}@'%';",
+        first.write_text(  # one statement a line
+            "CREATE DATABASE shop CHARACTER SET utf8mb4;\n"
+            f"CREATE USER {USER}@'%' IDENTIFIED BY '{password}';\n"
+            f"GRANT ALL ON *.* TO {USER}@'%';\n",
             "utf-8",
         )
         first.chmod(0o644)
@@ -70,11 +83,11 @@ def started(password: str = "archivist") -> Iterator[MariaDb]:
 
 def _knows(port: int, password: str) -> bool:
     """Whether the user is there already, whom the first file makes."""
-    command = ["mariadb-admin", "--no-defaults", "--protocol=tcp", "--host=127.0.0.1"]
-    command += [f"--port={port}", f"--user={USER}", f"--password={password}", "--silent", "ping"]
-    asked = subprocess.run(command, check=False, capture_output=True, text=True)
-    # It calls a server alive that turned us away.
-    return asked.returncode == 0 and "denied" not in asked.stderr
+    try:
+        pymysql.connect(host="127.0.0.1", port=port, user=USER, password=password).close()
+    except pymysql.OperationalError:
+        return False
+    return True
 
 
 def _installer(server: Path) -> Path:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import psycopg
 
 from tests.servers.program import free_port, home, program
 
@@ -30,6 +33,10 @@ class Postgres:
         return (
             f"host=127.0.0.1 port={self.port} dbname=postgres user={USER} password={self.password}"
         )
+
+    def connect(self) -> psycopg.Connection:
+        """A connection of the server's owner."""
+        return psycopg.connect(self.dsn, autocommit=True)
 
 
 @contextmanager
@@ -57,6 +64,7 @@ def started(password: str = "archivist") -> Iterator[Postgres]:
         with place.started(
             [server, "-D", cluster, *options],
             lambda: _answers(server.with_name("pg_isready"), port),
+            signal.SIGINT,  # SIGTERM would wait for the last client
         ):
             yield Postgres(port, password)
 

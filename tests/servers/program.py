@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -49,11 +50,15 @@ class Home:
 
     @contextmanager
     def started(
-        self, command: Sequence[str | Path], ready: Callable[[], bool]
+        self,
+        command: Sequence[str | Path],
+        ready: Callable[[], bool],
+        ending: signal.Signals = signal.SIGTERM,
     ) -> Iterator[subprocess.Popen[bytes]]:
         """Run the server until the block ends.
 
         :param ready: Whether it answers; asked until it does.
+        :param ending: What makes it end at once, whoever is connected.
         :raises AssertionError: It ended, or never answered; the message holds what it said.
         """
         log = self.folder / "log"
@@ -75,7 +80,7 @@ class Home:
                 time.sleep(0.02)
             yield process
         finally:
-            process.terminate()
+            process.send_signal(ending)
             try:
                 process.wait(READY_S / 2)
             except subprocess.TimeoutExpired:

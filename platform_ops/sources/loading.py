@@ -1,0 +1,138 @@
+"""Archived rows into a table of another database: all of a slot in one transaction, each row traced."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import logging
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from platform_ops import archive
+from platform_ops.ingest.effects import reported
+from platform_ops.sources.rows import address, mark_of, system_of
+from platform_ops.sources.sql_faults import translated
+from platform_ops.sources.statements import quoted
+
+if TYPE_CHECKING:
+    from airflow.providers.common.sql.hooks.sql import DbApiHook
+
+    from platform_ops.entity import Manifest, Reference, Slot
+
+__all__ = ["AUDIT_COLUMNS", "load", "slot_id"]
+
+log = logging.getLogger("platform_ops.ingest")
+
+AUDIT_COLUMNS: Final = ("archive_slot", "archive_revision", "archive_run")
+"""Columns of the target that say where a row came from."""
+
+
+def slot_id(slot: Slot) -> str:
+    """What ``archive_slot`` holds: the entity, the exact time and the keys, on any archive the same."""
+    named = {"part": slot.partition_key, "map": slot.map_key}
+    keys = [f"{name}={key}" for name, key in named.items() if key is not None]
+    return " ".join([str(slot.entity), slot.time_utc.isoformat(), *keys])
+
+
+def load(
+    hook_of: Callable[[], DbApiHook],
+    table: str,
+    reference: Reference,
+    around: tuple[Sequence[str], Sequence[str]],
+) -> None:
+    """Replace the rows of a revision's slot in the target, in one transaction.
+
+    :param hook_of: Makes the target's hook; a failure to do so is counted like any other.
+    :param around: Statements to run before, and after.
+    :raises SourceUnavailable: The target was out of reach; it is as it was.
+    :raises SourceRejected: The target refused; it is as it was.
+    """
+    manifest = archive.manifest(reference)
+    with reported(manifest.slot.entity):
+        hook = hook_of()
+        where = f"{address(hook)} {table}"
+        with translated(where), closing(hook.get_conn()) as connection:
+            if hook.supports_autocommit:
+                hook.set_autocommit(connection, False)
+            with closing(connection.cursor()) as cursor:
+                if system_of(hook) == "duckdb":
+                    cursor.begin()  # DuckDB commits each statement where none is begun
+                gone, rows = _replace(cursor, hook, table, manifest, reference, around)
+                (cursor if system_of(hook) == "duckdb" else connection).commit()
+    log.info("loaded %d rows of %s into %s, in place of %d", rows, manifest.slot, table, gone)
+
+
+def _replace(
+    cursor: Any,  # Any: a driver's
+    hook: DbApiHook,
+    table: str,
+    manifest: Manifest,
+    reference: Reference,
+    around: tuple[Sequence[str], Sequence[str]],
+) -> tuple[int, int]:
+    system = system_of(hook)
+    target, sign = quoted(table, mark_of(system)), hook.placeholder
+    before, after = around
+    for statement in before:
+        cursor.execute(statement)
+    audit = (slot_id(manifest.slot), manifest.revision, manifest.run.run_id)
+    slot_column = quoted(AUDIT_COLUMNS[0], mark_of(system))
+    cursor.execute(f"DELETE FROM {target} WHERE {slot_column} = {sign}", audit[:1])  # noqa: S608  # quoted
+    gone, loaded = max(cursor.rowcount, 0), 0
+    for names, rows in _chunks(reference, audit, system):
+        columns = ", ".join(quoted(each.replace(".", "\0"), mark_of(system)) for each in names)
+        signs = ", ".join([sign] * len(names))
+        text = f"INSERT INTO {target} ({columns}) VALUES ({signs})"  # noqa: S608  # quoted
+        cursor.executemany(text.replace("\0", "."), rows)
+        loaded += len(rows)
+    for statement in after:
+        cursor.execute(statement)
+    return gone, loaded
+
+
+def _chunks(
+    reference: Reference, audit: tuple[str, int, str], system: str
+) -> Iterator[tuple[list[str], list[tuple[Any, ...]]]]:  # Any: values of rows
+    """The archived rows with their audit columns, some at a time."""
+    plain = _PLAIN.get(system, {})
+    for batch in archive.batches(reference):
+        for start in range(0, batch.num_rows, _LOAD_ROWS):
+            piece = batch.slice(start, _LOAD_ROWS)
+            columns = [
+                [_value(each, plain) for each in column.to_pylist()] for column in piece.columns
+            ]
+            traces = [[each] * piece.num_rows for each in audit]
+            yield (
+                [*batch.schema.names, *AUDIT_COLUMNS],
+                list(zip(*columns, *traces, strict=True)),
+            )
+
+
+_LOAD_ROWS: Final = 10_000
+
+_PLAIN: Final[dict[str, dict[type, Callable[[Any], Any]]]] = {  # Any: values of rows
+    "sqlite": {
+        Decimal: str,
+        uuid.UUID: str,
+        datetime.datetime: lambda value: value.isoformat(sep=" "),
+        datetime.date: datetime.date.isoformat,
+        datetime.time: datetime.time.isoformat,
+        list: json.dumps,
+        dict: json.dumps,
+    },
+    "mysql": {
+        uuid.UUID: str,
+        datetime.datetime: lambda value: value.replace(tzinfo=None),
+        list: json.dumps,
+        dict: json.dumps,
+    },
+}
+"""What drivers cannot bind, and what they can in its place; times with a zone are in UTC here."""
+
+
+def _value(value: Any, plain: dict[type, Callable[[Any], Any]]) -> Any:  # Any: values of rows
+    made = plain.get(type(value))
+    return value if made is None else made(value)
