@@ -15,6 +15,7 @@ from rich.table import Table
 
 from tests.benchmarks import (
     archive_write,
+    conventions,
     find,
     http_ingest,
     packs,
@@ -48,6 +49,7 @@ def main() -> int:
     broken += _packed(console)
     broken += _verified(console)
     broken += _found(console)
+    broken += _linted(console)
     broken += _built(console, folder)
     for line in broken:
         console.print(line, style="red")
@@ -73,6 +75,21 @@ def _packed(console: Console) -> list[str]:
         table.add_row(name, f"{row.per_s:.0f}", stored, f"{row.peak_mib:.0f}", read)
     console.print(table)
     return packs.broken(rows)
+
+
+def _linted(console: Console) -> list[str]:
+    figures = conventions.main()
+    table = Table(f"{conventions.FILES:,} DAG files", "processor s", "× Python's parser")
+    timed = {
+        "Python's own parser": figures.parse_s,
+        "lint, nothing known": figures.cold_s,
+        "lint again": figures.warm_s,
+    }
+    for name, seconds in timed.items():
+        table.add_row(name, f"{seconds:.1f}", f"{seconds / figures.parse_s:.2f}")
+    table.add_row("policies, a DAG", f"{figures.policy_ms / 1000:.4f}", "")
+    console.print(table)
+    return conventions.broken(figures)
 
 
 def _built(console: Console, folder: Path | None) -> list[str]:

@@ -13,6 +13,9 @@ from platform_ops.conventions import CONVENTIONS, META, Convention
 from tests.conventions.found import HEAD, agreed, found, ids, in_dag
 
 SITE = agreed(["weather.forecast"], pools={"warehouse": "warehouse"})
+HTTP = "from airflow.providers.http.operators.http import HttpOperator\n"
+SQL = "from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator\n"
+SFTP = "from airflow.providers.sftp.operators.sftp import SFTPOperator\n"
 SHOWN = [each for each in CONVENTIONS if each.bad]
 PYTHON = [each for each in SHOWN if each.on_template is None]
 
@@ -105,7 +108,9 @@ NOT_FIRED = {
     ),
     "a sensor that waits a minute": in_dag('FileSensor(task_id="file", filepath="x", timeout=60)'),
     "a sensor that defers": in_dag('FileSensor(task_id="file", filepath="x", deferrable=True)'),
-    "an upload": in_dag('SFTPOperator(task_id="up", operation="put")'),
+    "a statement that returns nothing": SQL
+    + in_dag('SQLExecuteQueryOperator(task_id="x", sql="CALL refresh()")'),
+    "an upload": SFTP + in_dag('SFTPOperator(task_id="up", operation="put")'),
     "a password from elsewhere": HEAD + 'PASSWORD = os.environ["PASSWORD"]\n',
     "the name of a secret": HEAD + 'SECRET_KEY = "airflow/connections/weather"\n',
     "a placeholder": HEAD + 'PASSWORD = "<your password>"\nTOKEN = "changeme"\n',
@@ -168,6 +173,11 @@ FIRED = {
         ),
         "PO201",
     ),
+    "a download": (SFTP + in_dag('SFTPOperator(task_id="x", operation="get")'), "PO502"),
+    "a query whose rows are taken": (
+        SQL + in_dag('SQLExecuteQueryOperator(task_id="x", sql="SELECT * FROM orders")'),
+        "PO502",
+    ),
     "a key by its shape": (HEAD + 'text = "AKIA' + "ABCDEFGHIJKLMNOP" + '"\n', "PO601"),
     "a URL with a password": (HEAD + 'URL = "postgresql://me:hunter2x@db/x"\n', "PO601"),
     "a secret in the environment of a task": (
@@ -207,7 +217,7 @@ def test_entities_are_checked_where_the_site_declares_any() -> None:
 
 
 def test_a_connection_that_archives_may_be_used_by_a_stock_operator() -> None:
-    text = in_dag(
+    text = HTTP + in_dag(
         'HttpOperator(task_id="x", http_conn_id="weather_api", endpoint="/", method="GET")'
     )
     assert ids(text) == ["PO502"]

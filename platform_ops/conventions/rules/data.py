@@ -21,6 +21,7 @@ from platform_ops.conventions.model import (
 from platform_ops.conventions.rules.naming import shown
 from platform_ops.conventions.rules.samples import LOAD, sample
 from platform_ops.findings import Severity
+from platform_ops.stock_operators import STOCK_OPERATORS
 
 if TYPE_CHECKING:
     from platform_ops.conventions.module import Module
@@ -28,16 +29,13 @@ if TYPE_CHECKING:
 __all__ = ["RULES", "writes"]
 
 _LOCAL: Final = re.compile(r"/(?:var/)?tmp/[\w./{}…%~-]+")
-_INGEST: Final = {
-    "FTPFileTransmitOperator": "operation", "FTPSFileTransmitOperator": "operation",
-    "FTPToS3Operator": "", "GenericTransfer": "", "GoogleApiToS3Operator": "", "HttpOperator": "method",
-    "HttpToGCSOperator": "", "HttpToS3Operator": "", "ImapAttachmentToS3Operator": "",
-    "MongoToS3Operator": "", "MySQLToGCSOperator": "", "OracleToGCSOperator": "",
-    "PostgresToGCSOperator": "", "SFTPOperator": "operation", "SFTPToGCSOperator": "",
-    "SFTPToS3Operator": "", "SFTPToWasbOperator": "", "SalesforceToGcsOperator": "",
-    "SalesforceToS3Operator": "", "SimpleHttpOperator": "method", "SqlToS3Operator": "",
-}  # fmt: skip
-"""Stock operators that take data in; and the argument that says so where they can do else."""
+_CHOICES: Final = {
+    "FTPFileTransmitOperator": "operation",
+    "FTPSFileTransmitOperator": "operation",
+    "HttpOperator": "method",
+    "SFTPOperator": "operation",
+}
+"""Operators that take in or send, and the argument that says which."""
 _SENDS: Final = ("put", "patch", "delete", "head", "options")
 _FETCH: Final = re.compile(
     r"(requests|httpx)\.(get|request|stream)|urllib\.request\.(urlopen|urlretrieve)"
@@ -83,21 +81,30 @@ def _paths(node: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def _stock(task: TaskFacts, agreed: Agreed) -> Iterator[Hit]:
-    short = task.operator.rpartition(".")[2]
-    if short not in _INGEST:
+    row = STOCK_OPERATORS.get(task.operator)
+    if row is None or _sends(task, row.name):
         return
-    told = task.given(_INGEST[short]) if _INGEST[short] else MISSING
-    if isinstance(told, str) and told.lower() in _SENDS:
+    connection = task.given(row.connection) if row.connection else MISSING
+    patterns = agreed.settings.archiving_connections if row.by_type else ()
+    if isinstance(connection, str) and any(re.fullmatch(each, connection) for each in patterns):
         return
-    if _INGEST[short] == "operation" and told is MISSING:
-        return  # which is to send, by these operators' defaults
-    known = [task.given(name) for name in task.arguments() if name.endswith("conn_id")]
-    patterns = agreed.settings.archiving_connections
-    if any(
-        re.fullmatch(each, conn) for conn in known if isinstance(conn, str) for each in patterns
-    ):
-        return
-    yield Hit(task.line, task.name, f"{short} takes data in, and keeps no copy of it")
+    message = f"{row.name} takes in from {row.system}, and keeps no copy"
+    yield Hit(task.line, task.name, message, row.advice)
+
+
+def _sends(task: TaskFacts, name: str) -> bool:
+    """Whether it is told to send, or to run a statement whose result nobody takes."""
+    if name == "SQLExecuteQueryOperator":
+        query = task.given("sql")
+        return not (
+            isinstance(query, str) and re.match(r"\s*(select|with)\b", query, re.IGNORECASE)
+        )
+    if name not in _CHOICES:
+        return False
+    told = task.given(_CHOICES[name])
+    if told is MISSING:
+        return _CHOICES[name] == "operation"  # which is to send, by these operators' defaults
+    return isinstance(told, str) and told.lower() in _SENDS
 
 
 def _fetched(module: Module, agreed: Agreed) -> Iterator[Hit]:  # noqa: ARG001  as all checks
