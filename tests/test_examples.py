@@ -19,6 +19,7 @@ from platform_ops.settings import Settings, load
 from platform_ops.testing import examples
 from platform_ops.testing.runner import DagResult, TaskResult
 from platform_ops.testing.supervisor import Supervisor
+from tests.demo.folders import partners
 from tests.demo.source import Source, records
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,11 +75,16 @@ def test_each_file_holds_one_documented_dag_of_its_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_the_site_shows_what_each_example_really_does(name: str, source: Source) -> None:
+def test_the_site_shows_what_each_example_really_does(
+    name: str, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = ROOT / "docs" / "examples" / f"{name}.py"
     kept = recorded(path)
     assert kept is not None, "run: platform-ops docs examples"
-    output = normalised(examples.run(path), datetime.now(UTC)).rstrip().splitlines()
+    with partners() as handed_over:
+        for variable, value in handed_over.items():
+            monkeypatch.setenv(variable, value)
+        output = normalised(examples.run(path), datetime.now(UTC)).rstrip().splitlines()
     assert "\n".join(output) == "\n".join(kept.output), "run: platform-ops docs examples"
 
 
