@@ -37,6 +37,7 @@ __all__ = [
     "SOURCE_LATENCY",
     "SWEEP_BACKLOG",
     "SWEPT",
+    "UNARCHIVED",
     "UNCHANGED",
     "UNDECLARED",
     "UNNAMED",
@@ -147,6 +148,14 @@ SCHEMA_DRIFT: Final = Metric(
     "captures",
     "Captures whose columns differ from those of the capture before.",
 )
+UNARCHIVED: Final = Metric(
+    "platform_ops.unarchived",
+    "counter",
+    "tasks",
+    "Tasks that took something in by a stock operator and archived nothing of it; source and entity are "
+    "the connection and the task.",
+    ("source", "entity", "operator"),
+)
 UNDECLARED: Final = Metric(
     "platform_ops.undeclared",
     "counter",
@@ -219,6 +228,7 @@ METRICS: Final = (
     CONFLICTS,
     REPLAYS,
     SCHEMA_DRIFT,
+    UNARCHIVED,
     UNDECLARED,
     FAILURES,
     CHECKS,

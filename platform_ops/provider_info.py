@@ -74,6 +74,9 @@ def get_provider_info() -> dict[str, Any]:  # Any: a document of Airflow's schem
             _archiving_server("postgres", "Postgres", "PostgreSQL", "5432", "sslmode"),
             _archiving_file("sqlite", "Sqlite", "SQLite", "/srv/shop.sqlite"),
         ],
+        "plugins": [
+            {"name": "platform_ops_auditor", "plugin-class": "platform_ops.auditor.ArchiveAuditor"},
+        ],
         "task-decorators": [
             {"name": "archive", "class-name": "platform_ops.ingest.decorator.archive_task"},
         ],

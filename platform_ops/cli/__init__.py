@@ -21,8 +21,13 @@ _COMMANDS: Final = {
         "platform_ops.cli.archive:archive",
         "List, show, read, verify and keep what is archived.",
     ),
+    "audit": (
+        "platform_ops.cli.audit:audit",
+        "Report what DAGs take in by stock operators, and nobody archives.",
+    ),
     "docs": ("platform_ops.cli.docs:docs", "Build and check the documentation site."),
     "lint": ("platform_ops.cli.lint:lint", "Hold DAG files against the site's conventions."),
+    "new": ("platform_ops.cli.new:new", "Write the first files of a new source."),
     "monitoring": (
         "platform_ops.cli.monitoring:monitoring",
         "Print what Prometheus and Grafana need to watch it.",
