@@ -8,15 +8,18 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from airflow.providers.http.operators.http import HttpOperator
 from airflow.sdk import DAG
 from airflow.sdk.configuration import conf
 from airflow.sdk.observability import stats
 from airflow.sdk.observability.metrics import stats_utils
 
 from platform_ops import archive
+from platform_ops.auditor import ArchiveAuditor
 from platform_ops.entity import Entity, Origin, Part
 from platform_ops.errors import SourceRejected
 from platform_ops.ingest import ArchivingOperator, site_settings, slot_of
@@ -80,6 +83,7 @@ def main() -> None:
     run_task(given("shop.contested", b"mine", rival=True), at=day)
     run_task(given("shop.broken", kind=Broken), at=day)
     run_task(given("shop.missed"), at=day, conf=REPLAY)
+    audit()
     run_task(given("shop.odd name, of=all:|kinds", b"x"), at=day)
     with wire() as server, pytest.MonkeyPatch.context() as patch:
         server.connect(patch)
@@ -119,6 +123,14 @@ def scheduled(patch: pytest.MonkeyPatch) -> None:
     patch.setenv("PLATFORM_OPS_CONFIG", str(config))
     run_task(given("shop.hourly", b"x"), at=f"{datetime.now(UTC):%Y-%m-%dT%H:00Z}")
     run_task(given("shop.hourly", b"x"), at="2024-03-05T10:00Z")
+
+
+def audit() -> None:
+    """A stock operator that archives nothing."""
+    with DAG("measured"):
+        stock = HttpOperator(task_id="stock", http_conn_id="nobody", endpoint="/f", method="GET")
+    for listener in cast("list[Any]", ArchiveAuditor.listeners):
+        listener.on_task_instance_success(None, SimpleNamespace(task=stock))
 
 
 def keep(day: str, patch: pytest.MonkeyPatch) -> None:

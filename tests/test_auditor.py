@@ -105,7 +105,7 @@ def test_the_command_line_tells_and_fails_where_it_is_asked_to(
     code, text = said("--json", "--strict")
     lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
     assert (code, [each["task_id"] for each in lines]) == (1, ["fetch"])
-    (folder / "prices.py").write_text("import nothing_of_this_name\n")
+    (folder / "prices.py").write_text("import nothing_of_this_name  # a dag of airflow\n")
     assert said()[0] == 2
 
 
