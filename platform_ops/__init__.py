@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from platform_ops.sources.http_hook import ArchivingHttpHook
     from platform_ops.sources.http_job import Export
     from platform_ops.sources.http_since import Since
+    from platform_ops.sources.kafka import ArchivingKafkaOperator
     from platform_ops.sources.limits import Limits
     from platform_ops.sources.mail import ArchivingImapOperator
     from platform_ops.sources.mysql import ArchivingMySqlHook
@@ -66,6 +67,7 @@ __all__ = [
     "ArchivingHttpHook",
     "ArchivingHttpOperator",
     "ArchivingImapOperator",
+    "ArchivingKafkaOperator",
     "ArchivingLocalFilesOperator",
     "ArchivingLocalFilesSensor",
     "ArchivingMySqlHook",
@@ -134,6 +136,7 @@ _HOMES: Final = {
     "platform_ops.sources.http_hook": ("ArchivingHttpHook",),
     "platform_ops.sources.http_since": ("Since",),
     "platform_ops.sources.limits": ("Limits",),
+    "platform_ops.sources.kafka": ("ArchivingKafkaOperator",),
     "platform_ops.sources.mail": ("ArchivingImapOperator",),
     "platform_ops.sources.mysql": ("ArchivingMySqlHook",),
     "platform_ops.sources.paging": (

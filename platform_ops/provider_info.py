@@ -17,6 +17,8 @@ __all__ = ["get_provider_info"]
 _HTTP: Final = "Archiving over HTTP"
 _HTTP_MODULES: Final = ["platform_ops.sources.http", "platform_ops.sources.http_export"]
 _HTTP_HOOKS: Final = ["platform_ops.sources.http_hook"]
+_KAFKA: Final = "Archiving Kafka"
+_KAFKA_MODULES: Final = ["platform_ops.sources.kafka"]
 _MAIL: Final = "Archiving mail"
 _MAIL_MODULES: Final = ["platform_ops.sources.mail"]
 _FILES: Final = "Archiving files"
@@ -46,6 +48,7 @@ def get_provider_info() -> dict[str, Any]:  # Any: a document of Airflow's schem
         ),
         "integrations": [
             {"integration-name": _HTTP, "tags": ["protocol"]},
+            {"integration-name": _KAFKA, "tags": ["software"]},
             {"integration-name": _MAIL, "tags": ["protocol"]},
             {"integration-name": _FILES, "tags": ["protocol"]},
             {"integration-name": _SQL, "tags": ["protocol"]},
@@ -55,6 +58,7 @@ def get_provider_info() -> dict[str, Any]:  # Any: a document of Airflow's schem
             {"integration-name": _KEEPING, "python-modules": _KEEPING_MODULES},
             {"integration-name": _FILES, "python-modules": _FILES_MODULES},
             {"integration-name": _HTTP, "python-modules": _HTTP_MODULES},
+            {"integration-name": _KAFKA, "python-modules": _KAFKA_MODULES},
             {"integration-name": _MAIL, "python-modules": _MAIL_MODULES},
             {"integration-name": _SQL, "python-modules": _SQL_MODULES},
         ],

@@ -20,6 +20,7 @@ PUBLIC = [
     "ArchivingHttpHook",
     "ArchivingHttpOperator",
     "ArchivingImapOperator",
+    "ArchivingKafkaOperator",
     "ArchivingLocalFilesOperator",
     "ArchivingLocalFilesSensor",
     "ArchivingMySqlHook",

@@ -8,6 +8,7 @@ that was cleared puts an old watermark back, and a store can be lost.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -26,22 +27,24 @@ __all__ = ["earlier", "read", "settled"]
 Told = dict[str, Any]  # Any: JSON values of a source's own
 
 
-def earlier(context: Context, entity: str, of: str) -> list[Told]:
+def earlier(
+    context: Context, entity: str, of: str, enough: Callable[[list[Told]], object] = bool
+) -> list[Told]:
     """Watermarks of earlier captures from one origin; empty where there were none.
 
     :param of: The origin's identity, as it stands in the watermark.
+    :param enough: Whether the newest ones tell all that is asked; else every manifest is read.
     """
     site, named = site_settings(), entity_of(entity)
     texts = [watermark_of(context, named)]
     with suppress(NotArchived):
         texts.append(archive.newest(named, settings=site).watermark)
     found = [told for told in map(read, texts) if told.get("of") == of]
-    if found:
+    if enough(found):
         return found
-    # Several origins fill one entity, as mapped tasks do: look for the last capture of this one.
-    of_this = (each for each in archive.find(named, settings=site) if _of(each) == of)
-    last = max(of_this, key=lambda each: each.committed_at_utc, default=None)
-    return [read(last.watermark)] if last else []
+    # Several origins fill one entity, as mapped tasks do: look for the captures of this one.
+    every = (read(each.watermark) for each in archive.find(named, settings=site))
+    return [told for told in every if told.get("of") == of]
 
 
 def settled(context: Context, task: ArchivingOperator) -> Manifest | None:
@@ -63,7 +66,3 @@ def read(text: str | None) -> Told:
     except ValueError:
         return {}
     return told if isinstance(told, dict) else {}
-
-
-def _of(manifest: Manifest) -> object:
-    return read(manifest.watermark).get("of")

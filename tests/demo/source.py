@@ -25,6 +25,7 @@ from urllib.parse import parse_qs, urlsplit
 from tests.demo.databases import databases
 from tests.demo.mail import inbox
 from tests.demo.processes import DemoFailed
+from tests.demo.stream import stream
 from tests.fakes.imap import PostOffice
 
 __all__ = ["CONNECTIONS", "Source", "records"]
@@ -110,6 +111,7 @@ class Source:
     url: str = ""
     mail: PostOffice | None = None
     databases: Mapping[str, str] = field(default_factory=dict)
+    stream: str | None = None
 
     @classmethod
     @contextmanager
@@ -121,6 +123,7 @@ class Source:
         try:
             with (
                 inbox() as source.mail,
+                stream() as source.stream,
                 databases(records("seattle-weather.csv")) as source.databases,
             ):
                 yield source
@@ -146,8 +149,10 @@ class Source:
     def environment(self) -> dict[str, str]:
         """Airflow's connections to this server and the databases, as environment variables."""
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        mail = {"AIRFLOW_CONN_MAILBOX": self.mail.connection()} if self.mail else {}
-        return mail | {
+        others = {"AIRFLOW_CONN_MAILBOX": self.mail.connection()} if self.mail else {}
+        if self.stream is not None:
+            others["AIRFLOW_CONN_SHOP_STREAM"] = self.stream
+        return others | {
             **self.databases,
             **{
                 f"AIRFLOW_CONN_{name.upper()}": json.dumps(

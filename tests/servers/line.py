@@ -18,12 +18,14 @@ class Line:
     :param port: Where the client connects.
     :param stop_after_bytes: Bytes from the server after which the line does as ``cut`` says.
     :param cut: End the connection there, once; else carry nothing more.
+    :param accepted: Connections so far.
     :param held: Set once that happened.
     """
 
     port: int
     stop_after_bytes: int | None = None
     cut: bool = True
+    accepted: int = 0
     held: threading.Event = field(default_factory=threading.Event)
     _over: threading.Event = field(default_factory=threading.Event)
 
@@ -52,6 +54,7 @@ def _serve(made: Line, listener: socket.socket, to_port: int) -> None:
     with suppress(OSError):
         while True:
             client, _ = listener.accept()
+            made.accepted += 1
             server = socket.create_connection(("127.0.0.1", to_port))
             threading.Thread(target=_carry, args=(None, client, server), daemon=True).start()
             threading.Thread(target=_carry, args=(made, server, client), daemon=True).start()
