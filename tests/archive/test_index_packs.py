@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from platform_ops import archive
 from platform_ops.archive.index import Index, Question
+from platform_ops.archive.index.question import UNREAD
 from platform_ops.entity import Origin, Part
 from platform_ops.settings import Settings
 from tests.archive.places import Place
@@ -93,6 +96,13 @@ def test_what_is_erased_is_found_no_more(site: Settings, index: Index) -> None:
     answer = index.find(Question(name="s-300"))
     assert [(hit.run_id, hit.removed) for hit in answer.hits] == [("run-2", False)]
     assert answer.faulty == []
+
+
+def test_a_question_looks_at_lists_that_are_at_fault_not_at_all_manifests(index: Index) -> None:
+    with closing(sqlite3.connect(index.path)) as connection:
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {UNREAD}", ("meta/", "meta0")).fetchall()
+    assert "lists USING INDEX unread" in plan[0][-1]
+    assert plan[1][-1] == "SEARCH manifests USING INTEGER PRIMARY KEY (rowid=?)"
 
 
 @pytest.mark.parametrize("how", ["damaged", "missing"])

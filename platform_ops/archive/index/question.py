@@ -24,6 +24,12 @@ from platform_ops.url_scheme import Template
 
 __all__ = ["Answer", "Hit", "Question"]
 
+# A cross join keeps its order: from the few lists that are at fault, not from all manifests.
+UNREAD: Final = """
+    SELECT manifests.key, lists.fault FROM lists CROSS JOIN manifests ON id = manifest
+    WHERE lists.fault > '' AND manifests.key > ? AND manifests.key < ? AND gone_us IS NULL
+"""
+
 SHORTEST_DIGEST: Final = 6
 """Hex digits from which the start of a digest is taken for it."""
 
@@ -176,11 +182,7 @@ class Question:
 def _unread(connection: sqlite3.Connection, prefix: str) -> Iterator[Hit]:
     """Revisions with a pack whose list could not be read: nobody knows what is in it."""
     first, end = range_of(prefix)
-    found = connection.execute(
-        "SELECT manifests.key, lists.fault FROM lists JOIN manifests ON id = manifest "
-        "WHERE lists.fault > '' AND manifests.key > ? AND manifests.key < ? AND gone_us IS NULL",
-        (first, end),
-    ).fetchall()
+    found = connection.execute(UNREAD, (first, end)).fetchall()
     for key, fault in found:
         for hit in _select(connection, [_Condition("key = ?", (key,))]):
             if not hit.removed:
