@@ -54,6 +54,7 @@ __all__ = [
 ]
 
 DEFAULT_CONNECTION: Final = "archiving_http_default"
+_LIMITS: Final = Limits()
 
 
 class ArchivingHttpOperator(ArchivingOperator):
@@ -129,7 +130,7 @@ class ArchivingHttpOperator(ArchivingOperator):
         self.pagination = pagination_of(pagination)
         self.since = since
         self.conditional = conditional
-        self.limits = limits or Limits()
+        self.limits = limits or _LIMITS
         self.attempts = attempts
         self._require_sense()
 

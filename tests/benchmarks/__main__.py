@@ -20,6 +20,7 @@ from tests.benchmarks import (
     http_ingest,
     packs,
     page,
+    parse,
     site_build,
     verify,
 )
@@ -45,6 +46,7 @@ def main() -> int:
         for name, row in ours.items()
         if row["mib_per_s"] < 1.5 * peer["mib_per_s"] or row["peak_mib"] > 120
     ]
+    broken += _parsed(console)
     broken += _written(console)
     broken += _packed(console)
     broken += _verified(console)
@@ -54,6 +56,16 @@ def main() -> int:
     for line in broken:
         console.print(line, style="red")
     return bool(broken)
+
+
+def _parsed(console: Console) -> list[str]:
+    figures = parse.main()
+    table = Table("a DAG file, ms of processor time", "import", f"{parse.OPERATORS} operators")
+    for name, row in figures.items():
+        made = f"{row['parse_ms']:.1f}" if "parse_ms" in row else ""
+        table.add_row(name, f"{row['import_ms']:.0f}", made)
+    console.print(table)
+    return parse.broken(figures)
 
 
 def _written(console: Console) -> list[str]:
