@@ -296,12 +296,15 @@ def _by_mysql_cursor(
             first.execute("SET time_zone = '+00:00'")
             first.execute("SET SESSION TRANSACTION READ ONLY")
         # The server's cursor: pymysql's own holds every row.
-        with connection.cursor(SSCursor) as cursor:
-            cursor.execute(statement.bare, statement.parameters or None)
-            # Private to pymysql, and the only place that tells sign and character set.
-            fields = cursor._result.fields  # noqa: SLF001  # see above
-            target = _schema((each.name, row_types.mysql_type(each)) for each in fields)
+        cursor: Any = connection.cursor(SSCursor)  # Any: what is private is typed nowhere
+        cursor.execute(statement.bare, statement.parameters or None)
+        result = cursor._result  # noqa: SLF001  # the only place that tells sign and character set
+        try:
+            target = _schema((each.name, row_types.mysql_type(each)) for each in result.fields)
             yield Answer(target, _batches(_fetched(cursor), target))
+        finally:
+            # Else closing would read the rest of the rows, from a connection that may be lost.
+            result.unbuffered_active = False
 
 
 @contextmanager

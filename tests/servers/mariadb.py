@@ -48,7 +48,7 @@ def started(password: str = "archivist") -> Iterator[MariaDb]:
         first.write_text(  # one statement a line
             "CREATE DATABASE shop CHARACTER SET utf8mb4;\n"
             f"CREATE USER {USER}@'%' IDENTIFIED BY '{password}';\n"
-            f"GRANT ALL ON *.* TO {USER}@'%';\n",
+            f"GRANT ALL ON *.* TO {USER}@'%' WITH GRANT OPTION;\n",
             "utf-8",
         )
         first.chmod(0o644)
@@ -82,9 +82,9 @@ def started(password: str = "archivist") -> Iterator[MariaDb]:
 
 
 def _knows(port: int, password: str) -> bool:
-    """Whether the user is there already, whom the first file makes."""
+    """Whether the user is there already and has every right, as the first file's last line gives it."""
     try:
-        pymysql.connect(host="127.0.0.1", port=port, user=USER, password=password).close()
+        MariaDb(port, password).connect().close()
     except pymysql.OperationalError:
         return False
     return True

@@ -1,0 +1,195 @@
+"""PostgreSQL and MariaDB as they are: types, ways of reading, and failures made for real."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pyarrow as pa
+import pytest
+from airflow.sdk import DAG
+from airflow.sdk.exceptions import AirflowFailException
+
+from platform_ops import archive
+from platform_ops.errors import SourceRejected, SourceUnavailable
+from platform_ops.sources.sql import ArchivingSqlOperator, partitions
+from platform_ops.testing.runner import TaskResult, run_task
+from tests import servers
+from tests.contract.sql import connect, serve_mysql, serve_postgres
+
+DAY = "2024-03-05"
+
+
+@pytest.fixture(autouse=True)
+def _archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLATFORM_OPS__ARCHIVE__ROOT", f"file://{tmp_path}/archive")
+
+
+def read(run_id: str = "first", **arguments: Any) -> TaskResult:
+    with DAG("sql"):
+        operator = ArchivingSqlOperator(
+            task_id="read", entity="shop.rows", conn_id="source", retries=1, **arguments
+        )
+    return run_task(operator, at=DAY, run_id=run_id)
+
+
+def table_of(ran: TaskResult) -> pa.Table:
+    assert ran.state == "success", ran.error
+    return archive.as_arrow(ran.xcom)
+
+
+@pytest.fixture
+def postgres(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:  # Any: psycopg's connection
+    server = servers.running("postgres")
+    with server.connect() as owner:
+        owner.execute("DROP TABLE IF EXISTS exact")
+        owner.execute(
+            "CREATE TABLE exact (id int, price numeric(18,4), wide numeric, at timestamptz, "
+            "plain timestamp, about jsonb, tags text[], raw bytea, uid uuid, span interval, day date)"
+        )
+        owner.execute(
+            "INSERT INTO exact VALUES (1, 1.25, 12345678901234567890123.5, "
+            "'2024-03-05 12:00:00.000001+02', '2024-03-05 12:00', '{\"a\": 1}', '{x,NULL}', "
+            "'\\x00ff', '00000000-0000-0000-0000-000000000001', '1 day 2 hours', '2024-03-05'), "
+            "(2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)"
+        )
+        about = {"host": "127.0.0.1", "port": server.port, "schema": "postgres"}
+        connect(monkeypatch, "postgres", login="archivist", password=server.password, **about)
+        yield owner
+
+
+def test_postgres_keeps_every_type_exactly(postgres: Any) -> None:
+    table = table_of(read(table="exact", order_by="id"))
+    assert [str(kind) for kind in table.schema.types] == [
+        *("int32", "decimal128(18, 4)", "string", "timestamp[us, tz=UTC]", "timestamp[us]"),
+        *("extension<arrow.json>", "list<element: string>", "binary", "extension<arrow.uuid>"),
+        *("string", "date32[day]"),
+    ]
+    first, second = table.to_pylist()
+    assert first == {
+        "id": 1,
+        "price": Decimal("1.2500"),
+        "wide": "12345678901234567890123.5",
+        "at": datetime(2024, 3, 5, 10, 0, 0, 1, tzinfo=UTC),
+        "plain": datetime.fromisoformat("2024-03-05T12:00"),
+        "about": '{"a": 1}',
+        "tags": ["x", None],
+        "raw": b"\x00\xff",
+        "uid": UUID(int=1),
+        "span": "1 day 02:00:00",
+        "day": date(2024, 3, 5),
+    }
+    assert {value for name, value in second.items() if name != "id"} == {None}
+
+
+def test_a_cursor_makes_the_same_bytes_as_adbc(
+    postgres: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = "SELECT id, price, wide, at, plain, about, raw, uid, span, day FROM exact ORDER BY id"
+    fast = read(sql=query)
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        "platform_ops.sources.rows.find_spec",
+        lambda name: None if name.startswith("adbc") else find(name),
+    )
+    slow = read(run_id="second", sql=query)
+    table_of(slow)
+    assert (slow.xcom["revision"], slow.xcom["sha256"]) == (2, fast.xcom["sha256"])
+
+
+def test_mariadb_keeps_every_type_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve_mysql(monkeypatch):
+        with closing(servers.running("mariadb").connect()) as owner, owner.cursor() as cursor:
+            cursor.execute("DROP TABLE IF EXISTS exact")
+            cursor.execute(
+                "CREATE TABLE exact (small TINYINT, big BIGINT UNSIGNED, price DECIMAL(10, 2), "
+                "at TIMESTAMP(6) NULL, plain DATETIME(6), word VARCHAR(9), raw VARBINARY(9))"
+            )
+            cursor.execute(
+                "INSERT INTO exact VALUES (-1, 18446744073709551615, 1.5, "
+                "'2024-03-05 12:00:00.000001', '2024-03-05 12:00:00', 'é', x'00ff')"
+            )
+        table = table_of(read(table="exact"))
+    assert [str(kind) for kind in table.schema.types] == [
+        *("int8", "uint64", "decimal128(10, 2)", "timestamp[us, tz=UTC]", "timestamp[us]"),
+        *("string", "binary"),
+    ]
+    assert list(table.to_pylist()[0].values()) == [
+        *(-1, 18446744073709551615, Decimal("1.50")),
+        datetime(2024, 3, 5, 12, 0, 0, 1, tzinfo=UTC),
+        *(datetime.fromisoformat("2024-03-05T12:00"), "é", b"\x00\xff"),
+    ]
+
+
+@pytest.mark.parametrize("serve", [serve_postgres, serve_mysql])
+def test_a_wrong_password_is_told_at_once_and_never_shown(
+    serve: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = "postgres" if serve is serve_postgres else "mysql"
+    with serve(monkeypatch) as source:
+        about = {"host": "127.0.0.1", "port": source._door.port, "login": "reader"}
+        schema = "postgres" if kind == "postgres" else "shop"
+        connect(monkeypatch, kind, password="not-this-one", schema=schema, **about)
+        ran = read(table="observations")
+    assert isinstance(ran.error, AirflowFailException)
+    assert isinstance(ran.error.__cause__, SourceRejected)
+    assert "wrong user or password" in str(ran.error)
+    assert "not-this-one" not in str(ran.error)
+
+
+@pytest.mark.parametrize("serve", [serve_postgres, serve_mysql])
+def test_a_connection_that_is_lost_in_the_middle_leaves_nothing_and_is_tried_again(
+    serve: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = {
+        serve_postgres: "SELECT n, repeat('x', 100) AS pad FROM generate_series(1, 300000) AS n",
+        serve_mysql: "SELECT seq, repeat('x', 100) AS pad FROM seq_1_to_300000",
+    }
+    with serve(monkeypatch) as source:
+        source._door.breaks_after_bytes = 5 << 20
+        ran = read(sql=many[serve])
+        assert isinstance(ran.error, SourceUnavailable)
+        assert (ran.state, list(archive.find("shop.rows"))) == ("up_for_retry", [])
+        source._door.breaks_after_bytes = None
+        assert table_of(read(sql=many[serve])).num_rows == 300_000
+
+
+def test_a_function_that_writes_is_refused_by_the_database(postgres: Any) -> None:
+    postgres.execute(
+        "CREATE OR REPLACE FUNCTION sweep() RETURNS int LANGUAGE sql AS "
+        "'DELETE FROM exact RETURNING 1'"
+    )
+    ran = read(sql="SELECT sweep()")
+    assert "the query writes" in str(ran.error)
+    assert postgres.execute("SELECT count(*) FROM exact").fetchone() == (2,)
+
+
+def test_a_table_that_is_dropped_between_partitions_is_named(postgres: Any) -> None:
+    postgres.execute("CREATE TABLE IF NOT EXISTS parted AS SELECT generate_series(1, 100) AS id")
+    plan = partitions("source", "parted", "id", 4)
+    rows = table_of(read(table="parted", map_key=plan[0]["map_key"], where=plan[0]["where"]))
+    assert 0 < rows.num_rows < 100
+    postgres.execute("DROP TABLE parted")
+    ran = read(table="parted", map_key=plan[1]["map_key"], where=plan[1]["where"])
+    assert isinstance(ran.error, AirflowFailException)
+    assert "parted: there is no such table or view, or it was dropped" in str(ran.error)
+
+
+def test_the_watermark_goes_on_where_the_last_run_ended(postgres: Any) -> None:
+    assert table_of(read(table="exact", watermark="at")).num_rows == 2
+    postgres.execute("INSERT INTO exact (id, at) VALUES (3, '2024-03-06 00:00+00')")
+    with DAG("sql"):
+        operator = ArchivingSqlOperator(
+            task_id="read", entity="shop.rows", conn_id="source", table="exact", watermark="at"
+        )
+    ran = run_task(operator, at="2024-03-06")
+    assert table_of(ran).column("id").to_pylist() == [3]
+    again = run_task(operator, at="2024-03-06", run_id="cleared")
+    assert table_of(again).column("id").to_pylist() == [3]
+    assert archive.manifest(again.xcom).watermark == '"2024-03-06 00:00:00+00:00"'
