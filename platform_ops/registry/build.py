@@ -12,14 +12,15 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from platform_ops.errors import ConfigError
+from platform_ops.registry import dag_parts
 from platform_ops.registry.config import CatalogConfig
 from platform_ops.registry.dags import DagResult
 from platform_ops.registry.discover import FoundPackage, folder_of, packages, source_files
@@ -35,7 +36,7 @@ from platform_ops.registry.model import (
     Problem,
     adapter,
 )
-from platform_ops.registry.providers import ProviderResult, package_of
+from platform_ops.registry.providers import Declared, ProviderResult, package_of
 from platform_ops.registry.tables import TableResult
 
 __all__ = ["Builder", "Outcome", "build"]
@@ -99,15 +100,28 @@ class Builder:
             if not folder.exists():
                 raise ConfigError(f"airflow_catalog: DAG folder {folder} does not exist")
         cache = self._load()
-        stale = [name for name in self._wanted if not self._fresh(cache.parts.get(name))]
+        stale = [name for name in self._names(cache) if not self._fresh(cache.parts.get(name))]
         if stale:
-            self._keep(cache, self._run(self._job(stale)))
-        unwanted = cache.parts.keys() - self._wanted.keys()
+            self._make(stale, cache)
+        unwanted = cache.parts.keys() - {*self._names(cache)}
         for name in unwanted:
             del cache.parts[name]
         if stale or unwanted:
             self._save(cache)
         return Outcome(self._assemble(cache), tuple(stale))
+
+    def _names(self, cache: _Cache) -> list[str]:
+        """Every part, in order; of DAGs also those whose file is gone, which tells that it is."""
+        more = (name for name in cache.parts if name.startswith(dag_parts.PREFIX))
+        return [*dict.fromkeys([*self._wanted, *more])]
+
+    def _make(self, stale: Sequence[str], cache: _Cache) -> None:
+        job = self._job(stale, cache)
+        self._keep(cache, self._run(job), job)
+        parts = [each.dags for each in cache.parts.values() if each.dags]
+        if job.dags is not None and job.dags.only and dag_parts.clashes(dag_parts.merged(parts)):
+            whole = Job(dags=replace(job.dags, only=()))
+            self._keep(cache, self._run(whole), whole)
 
     @cached_property
     def packages(self) -> tuple[FoundPackage, ...]:
@@ -137,8 +151,9 @@ class Builder:
             wanted["providers"] = "classes"
         if self.config.table_modules:
             wanted["tables"] = "tables"
-        if self.config.dags:
-            wanted["dags"] = "dags"
+        wanted |= dict.fromkeys(
+            (name for name, _, _ in dag_parts.file_names(self._folders)), "dags"
+        )
         if self.config.entities:
             wanted["entities"] = "entities"
         return wanted
@@ -152,15 +167,13 @@ class Builder:
             return False  # a day has passed: other runs are next, and other arrivals count
         if kept.entities is not None and kept.entities.published.live:
             return False
-        if kept.dags is not None and not set(self._dag_files()) <= kept.files.keys():
-            return False
         return all(self._digest(path) == digest for path, digest in kept.files.items())
 
-    def _job(self, stale: Iterable[str]) -> Job:
+    def _job(self, stale: Iterable[str], cache: _Cache) -> Job:
         """One job for one process: importing Airflow costs more than all that follows."""
         names, config = set(stale), self.config
         classes = tables = dags = entities = None
-        if any(self._wanted[name] == "classes" for name in names):
+        if any(self._wanted.get(name) == "classes" for name in names):
             classes = ClassJob(
                 modules=tuple(
                     (module, package.name)
@@ -169,18 +182,33 @@ class Builder:
                     if f"module:{module.name}" in names
                 ),
                 packages=tuple(package.name for package in self.packages),
-                providers=tuple(each for package in self.packages for each in package.providers),
+                providers=tuple(each for package in self.packages for each in package.providers)
+                if "providers" in names
+                else (),
+                declared=self._declared(names, cache),
             )
         if "tables" in names:
             tables = TableJob(
                 config.metrics, config.settings, config.errors, config.rules, config.tables
             )
-        if "dags" in names:
-            folders = zip(config.dags, map(str, config.dag_folders), strict=True)
-            dags = DagJob(tuple(folders), self.moment)
+        if any(name.startswith(dag_parts.PREFIX) for name in names):
+            kept = {name: each.dags for name, each in cache.parts.items() if each.dags}
+            only = dag_parts.chosen(self._folders, names, kept)
+            places = tuple((name, str(path)) for name, path in self._folders.items())
+            dags = DagJob(places, self.moment, only)
         if "entities" in names:
             entities = EntityJob(config.entities, self.moment)
         return Job(classes, tables, dags, entities)
+
+    @staticmethod
+    def _declared(stale: set[str], cache: _Cache) -> Declared | None:
+        """What providers said before, where they need not be asked again."""
+        kept = cache.parts.get("providers")
+        return (
+            kept.providers.declared
+            if kept and kept.providers and "providers" not in stale
+            else None
+        )
 
     def _run(self, job: Job) -> Result:
         with tempfile.TemporaryDirectory(prefix="airflow-catalog-") as scratch:
@@ -210,7 +238,7 @@ class Builder:
             )
         return result
 
-    def _keep(self, cache: _Cache, result: Result) -> None:
+    def _keep(self, cache: _Cache, result: Result, job: Job) -> None:
         for name, module in result.modules.items():
             cache.parts[f"module:{name}"] = _Kept(self._digests_of(module.files), module=module)
         if result.providers is not None:
@@ -220,12 +248,14 @@ class Builder:
             cache.parts["tables"] = _Kept(
                 self._digests_of(self._table_files()), tables=result.tables
             )
-        if result.dags is not None:
-            files = self._digests_of([*self._dag_files(), *result.dags.files])
-            planned = any(each.next_runs or each.due_days for each in result.dags.dags)
-            cache.parts["dags"] = _Kept(
-                files, dags=result.dags, moment=self.moment if planned else ""
-            )
+        if result.dags is not None and job.dags is not None:
+            for name in [] if job.dags.only else [*cache.parts]:
+                if name.startswith(dag_parts.PREFIX):
+                    del cache.parts[name]
+            for name, part, used in dag_parts.by_file(result.dags, self._folders, job.dags.only):
+                planned = any(each.next_runs or each.due_days for each in part.dags)
+                moment = self.moment if planned else ""
+                cache.parts[name] = _Kept(self._digests_of(used), dags=part, moment=moment)
         if result.entities is not None:
             files = self._digests_of([*self._entity_files(), *result.entities.published.files])
             cache.parts["entities"] = _Kept(files, entities=result.entities, moment=self.moment)
@@ -239,9 +269,9 @@ class Builder:
         top = self.config.entities.partition(":")[0].partition(".")[0]
         yield from map(str, source_files(folder_of(top)))
 
-    def _dag_files(self) -> Iterator[str]:
-        for folder in self.config.dag_folders:
-            yield from map(str, source_files(folder))
+    @property
+    def _folders(self) -> dict[str, Path]:
+        return dict(zip(self.config.dags, self.config.dag_folders, strict=True))
 
     def _digests_of(self, files: Iterable[str]) -> dict[str, str]:
         return {path: self._digest(path) for path in files}
@@ -281,11 +311,11 @@ class Builder:
         scratch.replace(self._path)
 
     def _assemble(self, cache: _Cache) -> Catalog:
-        parts = [cache.parts[name] for name in self._wanted if name in cache.parts]
+        parts = [cache.parts[name] for name in self._names(cache) if name in cache.parts]
         modules = [each.module for each in parts if each.module]
         providers = next((each.providers for each in parts if each.providers), ProviderResult())
         tables = next((each.tables for each in parts if each.tables), TableResult())
-        dags = next((each.dags for each in parts if each.dags), DagResult())
+        dags = dag_parts.merged(each.dags for each in parts if each.dags)
         entities = next((each.entities for each in parts if each.entities), EntityResult())
         published = entities.published
         own = {entry.name: entry for module in modules for entry in module.classes}

@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,27 +31,32 @@ __all__ = ["DagResult", "parse_folders"]
 class DagResult:
     """What the folders hold.
 
-    :param files: Files outside the folders that the DAGs' operators come from.
+    :param problems: One for each of ``broken``, in its order.
+    :param files: File with DAGs to the files that their operators come from.
     """
 
     dags: list[Dag] = field(default_factory=list)
     broken: list[BrokenDagFile] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    files: list[str] = field(default_factory=list)
+    files: dict[str, list[str]] = field(default_factory=dict)
 
 
-def parse_folders(folders: Mapping[str, str], moment: str) -> DagResult:
+def parse_folders(
+    folders: Mapping[str, str], moment: str, only: Iterable[tuple[str, str]] = ()
+) -> DagResult:
     """Parse and serialise every DAG in some folders.
 
     :param folders: Folder as configured, to its absolute path.
     :param moment: ISO time that runs to come are counted from.
+    :param only: Folder as configured, and the one file of it to parse; all files where empty.
     """
     from airflow.dag_processing.dagbag import DagBag
 
     result = DagResult()
-    files: set[str] = set()
-    for name, path in folders.items():
-        bag = DagBag(path)
+    files: dict[str, set[str]] = defaultdict(set)
+    for name, place in only or folders.items():
+        path = folders[name]
+        bag = DagBag(place)
         for dag_id in sorted(bag.dags):
             dag: Any = bag.dags[dag_id]  # Any: typed as either half of Airflow's two DAG classes
             try:
@@ -60,13 +66,13 @@ def parse_folders(folders: Mapping[str, str], moment: str) -> DagResult:
                 result.problems.append(Problem("dag", dag_id, error))
                 broken = _relative(dag.fileloc, Path(path))
                 result.broken.append(BrokenDagFile(broken, name, _line(dag), error, error))
-            files.update(_operator_files(dag))
+            files[dag.fileloc].update(_operator_files(dag))
         for file, trace in sorted(bag.import_errors.items()):
             broken, error = _relative(file, Path(path)), _last_line(trace)
             result.problems.append(Problem("dag", broken, error))
             told = _from_file(file, broken, trace)
             result.broken.append(BrokenDagFile(broken, name, _fault(file, trace), error, told))
-    result.files = sorted(files)
+    result.files = {path: sorted(used) for path, used in files.items()}
     return result
 
 

@@ -8,7 +8,7 @@ from platform_ops.registry.dags import DagResult
 from platform_ops.registry.discover import FoundModule, Provider
 from platform_ops.registry.entities import EntityResult
 from platform_ops.registry.introspect import ModuleResult
-from platform_ops.registry.providers import ProviderResult
+from platform_ops.registry.providers import Declared, ProviderResult
 from platform_ops.registry.tables import TableJob, TableResult
 
 __all__ = ["ClassJob", "DagJob", "EntityJob", "Job", "Result", "TableJob"]
@@ -16,11 +16,15 @@ __all__ = ["ClassJob", "DagJob", "EntityJob", "Job", "Result", "TableJob"]
 
 @dataclass(frozen=True, slots=True)
 class ClassJob:
-    """Modules to import, each with the package that it belongs to; and providers to ask."""
+    """Modules to import, each with the package that it belongs to; and providers to ask.
+
+    :param declared: What providers said before, instead of asking them.
+    """
 
     modules: tuple[tuple[FoundModule, str], ...] = ()
     packages: tuple[str, ...] = ()
     providers: tuple[Provider, ...] = ()
+    declared: Declared | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +32,12 @@ class DagJob:
     """Folders to parse: as configured, and absolute.
 
     :param moment: ISO time that runs to come are counted from.
+    :param only: Files to parse alone, each with its folder as configured; all where empty.
     """
 
     folders: tuple[tuple[str, str], ...] = ()
     moment: str = ""
+    only: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,15 +29,18 @@ def run(job: Job) -> Iterator[Result]:
     if job.entities:
         result.entities = read_entities(job.entities.path, job.entities.moment)
     if job.classes:
-        result.providers = describe(job.classes.providers)
-        introspector = Introspector(job.classes.packages, result.providers.declared)
+        declared = job.classes.declared
+        if declared is None:
+            result.providers = describe(job.classes.providers)
+            declared = result.providers.declared
+        introspector = Introspector(job.classes.packages, declared)
         for module, package in job.classes.modules:
             result.modules[module.name] = introspector.module(
                 module.name, str(module.path), package
             )
     if job.dags:
         yield result  # before DAG files are run, which may end the process
-        result.dags = parse_folders(dict(job.dags.folders), job.dags.moment)
+        result.dags = parse_folders(dict(job.dags.folders), job.dags.moment, job.dags.only)
     yield result
 
 

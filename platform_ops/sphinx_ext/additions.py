@@ -110,7 +110,7 @@ class OptionIndexDirective(CatalogDirective):
         return self.section(f"[{name}]", *about, shown)
 
     def _option(self, each: Option) -> list[nodes.Node]:
-        value: list[nodes.Node | str] = [code(each.type, "airflow-type")]
+        value: list[nodes.Node | str] = [code(each.type, bare=True)]
         value += [" = ", code(each.default)] if each.default else []
         blocks: list[nodes.Node] = [paragraph(*value, classes=["airflow-signature"])]
         where = f"option {each.section}.{each.name}"

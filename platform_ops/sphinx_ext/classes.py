@@ -34,12 +34,12 @@ from platform_ops.sphinx_ext.surroundings import (
     related,
     static_note,
 )
-from platform_ops.sphinx_ext.tables import metrics_table, retried_badge
+from platform_ops.sphinx_ext.tables import metric_names, metrics_table, retried_badge
 
 __all__ = ["ClassDirective"]
 
 _LONGEST_EXAMPLE = 120  # lines; a longer file is linked instead of shown
-_FEW = 12  # inherited parameters that a page still shows a row each
+_FEW = 12  # inherited parameters, or metrics, that a page still shows a row each
 _MARK = re.compile(r"\s*\(templated\)(?=\s*\.?\s*$)", re.IGNORECASE)
 
 
@@ -111,7 +111,7 @@ class ClassDirective(CatalogDirective):
             ways = pasted(self, connection)
             yield self.section("Connection", lead, form_table(connection), *ways)
         if metrics := self.site.metrics_of(entry):
-            shown = metrics_table(self, metrics)
+            shown = metrics_table(self, metrics) if len(metrics) <= _FEW else metric_names(metrics)
             count = f"{len(metrics)} metrics" if len(metrics) > 1 else "One metric"
             yield self.section("Metrics", folded("", shown, summary=count))
         if raised := self._errors(entry):
@@ -305,9 +305,9 @@ def _without_mark(parameter: Parameter) -> str:
 def _signature(parameter: Parameter) -> nodes.paragraph:
     parts: list[nodes.Node | str] = []
     if parameter.type:
-        parts.append(code(parameter.type, "airflow-type"))
+        parts.append(code(parameter.type, bare=True))
     if parameter.default is not None:
-        parts += [" = " if parts else "= ", code(parameter.default)]
+        parts += [" = " if parts else "= ", code(parameter.default, bare=True)]
     return paragraph(*parts, classes=["airflow-signature"])
 
 

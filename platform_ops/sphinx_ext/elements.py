@@ -140,9 +140,12 @@ def to_page(docname: str, text: str) -> addnodes.pending_xref:
     )
 
 
-def code(text: str, *classes: str) -> nodes.literal:
-    """Inline code."""
-    return snippet("", text, classes=list(classes))
+def code(text: str, *, bare: bool = False) -> nodes.literal:
+    """Inline code.
+
+    :param bare: Without the frame of other code: for places whose own style says what it is.
+    """
+    return snippet("", text, bare=bare)
 
 
 def badge(text: str, kind: str) -> nodes.inline:
@@ -161,8 +164,8 @@ def link(text: str, uri: str) -> nodes.reference:
 
 
 def _visit_snippet(self: HTML5Translator, node: snippet) -> None:
-    classes = " ".join(["literal", "notranslate", *node["classes"]])
-    self.body.append(f'<code class="{classes}">{self.encode(node.astext())}</code>')
+    classes = "" if node.get("bare") else ' class="literal notranslate"'
+    self.body.append(f"<code{classes}>{self.encode(node.astext())}</code>")
     raise nodes.SkipNode
 
 

@@ -43,10 +43,10 @@ class IndexDirective(CatalogDirective):
 
     def run(self) -> list[nodes.Node]:
         """The list, and the pages in the navigation."""
-        self.domain.note_use(f"index:{self.kind}")
         pages = self.site.parts.index(self.kind)
         shown: list[nodes.Node] = []
         part = self.options.get("part", 1)
+        self.domain.note_use(f"listed:{self.kind}:{part}")
         rows = pages[part - 1] if part <= len(pages) else ()
         if not rows:
             return [paragraph("There are none.")]

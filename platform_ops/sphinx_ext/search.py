@@ -113,39 +113,70 @@ def _searched(app: Sphinx) -> StandaloneHTMLBuilder | None:
     return site_builder(app) if wanted else None
 
 
-def _index(app: Sphinx, exception: Exception | None) -> None:
-    """Make the index anew, if any page is another than the last one was made of."""
-    builder = _searched(app)
-    if exception is not None or builder is None:
-        return
-    out, stamp = Path(app.outdir, INDEX), Path(app.doctreedir, _STAMP)
-    now = _digest(builder)
-    if out.is_dir() and stamp.is_file() and stamp.read_text(encoding="ascii") == now:
-        return
-    stamp.unlink(missing_ok=True)
-    new = Path(mkdtemp(prefix=f"{INDEX}-", dir=app.doctreedir))
-    try:
-        if _run(app, new):
-            shutil.rmtree(out, ignore_errors=True)
-            shutil.copytree(new, out, ignore=shutil.ignore_patterns(*_UNUSED))
-            words = json.dumps(_words(builder), separators=(",", ":"))
-            (out / "words.json").write_text(words + "\n", encoding="utf-8")
-            stamp.write_text(now, encoding="ascii")
-    finally:
-        shutil.rmtree(new)
+class _Indexing:
+    """Pagefind at work beside Sphinx: it starts when the last page is written, and Sphinx goes on."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        self._folder: Path | None = None
+
+    def start(self, app: Sphinx, exception: Exception | None = None) -> tuple[()]:
+        """Make the index anew, if any page is another than the last one was made of."""
+        builder = _searched(app)
+        if exception is not None or builder is None or self._process is not None:
+            return ()
+        stamp = Path(app.doctreedir, _STAMP)
+        now = _digest(builder)
+        if Path(app.outdir, INDEX).is_dir() and stamp.is_file() and stamp.read_text("ascii") == now:
+            return ()
+        stamp.unlink(missing_ok=True)
+        self._folder = Path(mkdtemp(prefix=f"{INDEX}-", dir=app.doctreedir))
+        command = [sys.executable, "-m", "pagefind", "--silent", "--site", str(app.outdir)]
+        options = ["--output-path", str(self._folder), "--exclude-selectors", _LEFT_OUT]
+        self._process = subprocess.Popen(
+            [*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        return ()  # no further pages, which is what this event asks for
+
+    def finish(self, app: Sphinx, exception: Exception | None) -> None:
+        """Put the new index in the place of the old one."""
+        self.start(app, exception)  # where Sphinx had nothing to write
+        process, folder = self._process, self._folder
+        if process is None or folder is None:
+            return
+        self._process = self._folder = None
+        try:
+            if exception is not None:
+                process.kill()
+            said = process.communicate()[1]
+            builder = _searched(app)
+            if exception is None and builder is not None and _succeeded(process, said):
+                words = json.dumps(_words(builder), separators=(",", ":"))
+                (folder / "words.json").write_text(words + "\n", encoding="utf-8")
+                _put(folder, Path(app.outdir, INDEX))
+                stamp = Path(app.doctreedir, _STAMP)
+                stamp.write_text(_digest(builder), encoding="ascii")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(app: Sphinx, target: Path) -> bool:
-    command = [sys.executable, "-m", "pagefind", "--silent", "--site", str(app.outdir)]
-    options = ["--output-path", str(target), "--exclude-selectors", _LEFT_OUT]
-    ran = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
-    if ran.returncode != 0:
-        said = " ".join((ran.stderr or ran.stdout).split())
+def _succeeded(process: subprocess.Popen[str], said: str) -> bool:
+    if process.returncode != 0:
         logger.warning(
-            "Pagefind ended with %d: %s; Sphinx's own search remains", ran.returncode, said,
+            "Pagefind ended with %d: %s; Sphinx's own search remains",
+            process.returncode, " ".join(said.split()),
             type="airflow", subtype="search",
         )  # fmt: skip
-    return ran.returncode == 0
+    return process.returncode == 0
+
+
+def _put(folder: Path, place: Path) -> None:
+    for pattern in _UNUSED:
+        for path in folder.glob(pattern):
+            path.unlink()
+    folder.chmod(0o755)  # a scratch folder is its owner's alone; a site is anyone's
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.move(folder, place)
 
 
 def _words(builder: StandaloneHTMLBuilder) -> list[str]:
@@ -180,7 +211,9 @@ def connect(app: Sphinx) -> None:
     )
     app.connect("builder-inited", _add_script)
     app.connect("html-page-context", search.mark, priority=450)
-    app.connect("build-finished", _index)
+    indexing = _Indexing()
+    app.connect("html-collect-pages", indexing.start)
+    app.connect("build-finished", indexing.finish)
 
 
 def _add_script(app: Sphinx) -> None:

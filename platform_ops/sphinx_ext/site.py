@@ -65,6 +65,7 @@ class Site:
         self.dag_folders = dag_folders
         self._source_url = source_url
         self.parts = Parts(self, methods=methods)
+        self._digests: dict[str, str] = {}
 
     @cached_property
     def classes(self) -> Mapping[str, ClassEntry]:
@@ -291,10 +292,14 @@ class Site:
     def digest(self, *keys: str) -> str:
         """A digest that changes when what a page shows of these parts changes.
 
-        :param keys: ``class:name``, ``dag:id``, ``index:kind``, or a field of the catalogue.
+        :param keys: ``class:name``, ``dag:id``, ``index:kind``, ``listed:kind:part``, or a field of
+            the catalogue.
         """
-        text = "\n".join(self._fingerprint(key) for key in keys)
-        return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+        for each in keys:
+            if each not in self._digests:
+                self._digests[each] = _digest(self._fingerprint(each))
+        digests = [self._digests[each] for each in keys]
+        return digests[0] if len(digests) == 1 else _digest("\n".join(digests))
 
     def _fingerprint(self, key: str) -> str:  # noqa: PLR0911  one return for each kind of part
         part, _, name = key.partition(":")
@@ -314,6 +319,8 @@ class Site:
         if part == "index":
             members = self.members(name)
             return repr([(self.docname(each), self._listed(each)) for each in members])
+        if part == "listed":
+            return repr(self._part_listed(*name.split(":")))
         if part == "provider":
             mine = [each for each in self.catalog.classes if each.package == name]
             return repr(
@@ -328,6 +335,14 @@ class Site:
         if part == "table":
             return repr([each for each in self.catalog.tables if each.name == name])
         return repr(getattr(self.catalog, part))
+
+    def _part_listed(self, kind: str, number: str) -> object:
+        """What one page of a list says: its own lines, and where the other pages begin and end."""
+        pages = self.parts.index(kind)
+        ends = [(rows[0], rows[-1]) for rows in pages if rows]
+        shown = [(heading, each.public, each.short) for end in ends for heading, each in end]
+        rows = pages[int(number) - 1]
+        return shown, [(heading, self.docname(each), self._listed(each)) for heading, each in rows]
 
     def _landing(self, flows: Iterable[Flow]) -> list[str]:
         """Where the entities of some flows land, which pages of DAGs show."""
@@ -373,6 +388,10 @@ def data_kind(entry: DataSource | Entity | Asset) -> str:
     if isinstance(entry, DataSource):
         return "source"
     return "entity" if isinstance(entry, Entity) else "asset"
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 def slug(name: str) -> str:

@@ -1,13 +1,16 @@
-"""What a build of many pages does once, instead of again for each page.
+"""What a build of many pages does once, instead of again for each page or each build.
 
-Both are about Python, not about what the pages say: a site without them is the same, and slower.
+All of it is about Python, not about what the pages say: a site without it is the same, and slower.
 """
 
 from __future__ import annotations
 
 import gc
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from jinja2 import FileSystemBytecodeCache
 
 if TYPE_CHECKING:
     from docutils import nodes
@@ -24,6 +27,7 @@ def connect(app: Sphinx) -> None:
     """Hurry a build along."""
     default = gc.get_threshold()
     app.connect("builder-inited", _collect_seldom, priority=900)
+    app.connect("builder-inited", _keep_templates)
     app.connect("doctree-resolved", _stem_once)
     app.connect("build-finished", lambda *_: gc.set_threshold(*default))
 
@@ -36,6 +40,15 @@ def _collect_seldom(app: Sphinx) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 20, 20)
+
+
+def _keep_templates(app: Sphinx) -> None:
+    """A theme's templates are compiled once, and not in each build; Jinja knows when one changed."""
+    environment = getattr(getattr(app.builder, "templates", None), "environment", None)
+    if environment is not None and environment.bytecode_cache is None:
+        folder = Path(app.doctreedir, "airflow-templates")
+        folder.mkdir(parents=True, exist_ok=True)
+        environment.bytecode_cache = FileSystemBytecodeCache(str(folder))
 
 
 def _stem_once(app: Sphinx, doctree: nodes.document, docname: str) -> None:

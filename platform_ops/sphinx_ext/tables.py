@@ -17,6 +17,7 @@ __all__ = [
     "MetricsDirective",
     "SettingsDirective",
     "TableDirective",
+    "metric_names",
     "metrics_table",
     "retried_badge",
 ]
@@ -57,6 +58,15 @@ def metrics_table(
     return table(header, rows, classes=["airflow-metrics"], ids=ids)
 
 
+def metric_names(metrics: Sequence[Metric]) -> nodes.bullet_list:
+    """Links to metrics, each with its unit: their own page says the rest."""
+    items = [
+        nodes.list_item("", paragraph(xref("metric", each.name), f" {each.unit}"))
+        for each in metrics
+    ]
+    return nodes.bullet_list("", *items, classes=["airflow-names"])
+
+
 class SettingsDirective(CatalogDirective):
     """``airflow:settings``: every setting, by section."""
 
@@ -86,7 +96,7 @@ class SettingsDirective(CatalogDirective):
 
 
 def _value(setting: Setting) -> nodes.paragraph:
-    parts: list[nodes.Node | str] = [code(setting.type, "airflow-type")]
+    parts: list[nodes.Node | str] = [code(setting.type, bare=True)]
     if setting.unit:
         parts.append(f" {setting.unit}")
     if not setting.required:

@@ -53,6 +53,7 @@ def main() -> int:
     broken += _found(console)
     broken += _linted(console)
     broken += _built(console, folder)
+    broken += _grown(console, folder)
     for line in broken:
         console.print(line, style="red")
     return bool(broken)
@@ -115,6 +116,19 @@ def _built(console: Console, folder: Path | None) -> list[str]:
         target = folder / "site.md"
         page.write(target, site_build.HEADER, rows, packages=site_build.PACKAGES)
     return site_build.broken(builds)
+
+
+def _grown(console: Console, folder: Path | None) -> list[str]:
+    builds = site_build.growth()
+    rows = site_build.growth_rows(builds)
+    table = Table(*site_build.GROWTH_HEADER, title="sites of packages made up")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    if folder:
+        target = folder / "site_growth.md"
+        page.write(target, site_build.GROWTH_HEADER, rows, packages=site_build.PACKAGES[:2])
+    return site_build.growth_broken(builds)
 
 
 def _verified(console: Console) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from platform_ops.errors import ConfigError
 from platform_ops.registry import Catalog, CatalogConfig, build
-from tests.roots import Root
+from tests.roots import Root, copied
 
 _BUILD = """
 import json, sys
@@ -18,6 +18,8 @@ from platform_ops.registry import CatalogConfig, build
 outcome = build(CatalogConfig.from_conf(Path("docs")), Path("cache"))
 print(json.dumps([sorted(outcome.imported), "airflow" in sys.modules, outcome.catalog.to_json()]))
 """
+
+_LENDING = "dags:../dags/lending.py"
 
 
 def built(shelf: Root) -> tuple[list[str], bool, str]:
@@ -28,7 +30,7 @@ def built(shelf: Root) -> tuple[list[str], bool, str]:
 
 def test_a_warm_build_imports_nothing_and_a_changed_file_only_what_it_touches(shelf: Root) -> None:
     first, airflow, text = built(shelf)
-    assert {"module:shelf.operators", "module:shelf.hooks", "tables", "dags"} <= set(first)
+    assert {"module:shelf.operators", "module:shelf.hooks", "tables", _LENDING} <= set(first)
     assert not airflow
 
     assert built(shelf) == ([], False, text)
@@ -40,7 +42,86 @@ def test_a_warm_build_imports_nothing_and_a_changed_file_only_what_it_touches(sh
     assert changed == text.replace("Talks to one shelf.", "Speaks to one shelf.")
 
     shelf.replace("dags/lending.py", "every night", "every morning")
-    assert built(shelf)[0] == ["dags"]
+    assert built(shelf)[0] == [_LENDING]
+
+
+_MARKED = """
+import sys
+from pathlib import Path
+from airflow.sdk import DAG
+
+sys.path.insert(0, str(Path(__file__).parent))
+from steps.words import TITLE
+
+with Path(__file__).with_suffix(".ran").open("a") as marks:
+    marks.write("x")
+dag = DAG("{name}", schedule=None, description=TITLE)
+"""
+
+
+def test_a_changed_dag_file_is_parsed_and_no_other(shelf: Root) -> None:
+    dags = shelf.path / "dags"
+    (dags / "steps").mkdir()
+    (dags / "steps" / "words.py").write_text('TITLE = "As it was"\n')
+    for name in ("one", "two"):
+        (dags / f"{name}.py").write_text(_MARKED.format(name=name))
+    built(shelf)
+
+    def runs() -> list[int]:
+        return [len((dags / f"{name}.ran").read_text()) for name in ("one", "two")]
+
+    def titles(text: str) -> dict[str, str]:
+        return {each.dag_id: each.summary for each in Catalog.from_json(text).dags}
+
+    assert runs() == [1, 1]
+    shelf.replace("dags/two.py", '"two"', '"zwei"')
+    imported, _, text = built(shelf)
+    assert (imported, runs()) == (["dags:../dags/two.py"], [1, 2])
+    assert titles(text).items() >= {"one": "As it was", "zwei": "As it was"}.items()
+    assert "two" not in titles(text)
+
+    shelf.replace("dags/two.py", '"zwei"', '"one"')  # which of them counts is for Airflow to say
+    _, _, text = built(shelf)
+    assert runs() == [2, 4]
+    assert [each.dag_id for each in Catalog.from_json(text).dags].count("one") == 1
+
+    shelf.replace("dags/two.py", '"one"', '"two"')
+    assert titles(built(shelf)[2]).items() >= {"one": "As it was", "two": "As it was"}.items()
+    shelf.replace("dags/steps/words.py", "As it was", "As it is")
+    imported, _, text = built(shelf)
+    assert titles(text).items() >= {"one": "As it is", "two": "As it is"}.items()
+
+    (dags / "one.py").unlink()
+    assert "one" not in titles(built(shelf)[2])
+
+
+_WHO_ASKS = """
+import sys
+from pathlib import Path
+
+answer = get_provider_info
+
+
+def get_provider_info():
+    with Path(__file__).with_suffix(".asked").open("a") as asked:
+        asked.write(sys._getframe(1).f_globals["__name__"] + " ")
+    return answer()
+"""
+
+
+def test_a_provider_is_asked_again_only_when_it_changed(tmp_path: Path) -> None:
+    attic = copied("attic", tmp_path)
+    provider = attic.path / "package" / "attic" / "provider.py"
+    provider.write_text(provider.read_text() + _WHO_ASKS)
+    first = Catalog.from_json(built(attic)[2])
+    attic.replace("package/attic/others.py", "class Chest", "# In a corner.\nclass Chest")
+    imported, _, text = built(attic)
+    assert imported == ["module:attic.others"]
+    asked = provider.with_suffix(".asked").read_text().split()  # Airflow itself asks as well
+    assert asked.count("platform_ops.registry.providers") == 1
+    again = Catalog.from_json(text)
+    assert again.connections == first.connections
+    assert [each.kind for each in again.classes] == [each.kind for each in first.classes]
 
 
 def test_heirs_elsewhere_follow_their_base_and_what_is_gone_leaves(shelf: Root) -> None:
