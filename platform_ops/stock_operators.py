@@ -58,7 +58,10 @@ class StockOperator:
 _TASK: Final = "@task.archive"
 _HTTP: Final = "ArchivingHttpOperator"
 _SQL: Final = "ArchivingSqlOperator"
-_FILES: Final = "ArchivingFilesOperator"
+_SFTP: Final = "ArchivingSftpOperator"
+_FTP: Final = "ArchivingFtpOperator"
+_STORE: Final = "ArchivingObjectStoreOperator"
+_LOCAL: Final = "ArchivingLocalFilesOperator"
 _MAIL: Final = "ArchivingImapOperator"
 _KAFKA: Final = "ArchivingKafkaOperator"
 _COPY: Final = "ArchivingSqlToSqlOperator"
@@ -85,34 +88,34 @@ _ROWS: Final = (
     ("mysql.transfers.vertica_to_mysql", "VerticaToMySqlOperator", "SQL", _COPY, "vertica_conn_id", False),
     ("mysql.transfers.trino_to_mysql", "TrinoToMySqlOperator", "SQL", _COPY, "trino_conn_id", False),
     ("mysql.transfers.presto_to_mysql", "PrestoToMySqlOperator", "SQL", _COPY, "presto_conn_id", False),
-    ("sftp.operators.sftp", "SFTPOperator", "SFTP", _FILES, "ssh_conn_id", False),
-    ("amazon.aws.transfers.sftp_to_s3", "SFTPToS3Operator", "SFTP", _FILES, "sftp_conn_id", False),
-    ("google.cloud.transfers.sftp_to_gcs", "SFTPToGCSOperator", "SFTP", _FILES, "sftp_conn_id", False),
-    ("microsoft.azure.transfers.sftp_to_wasb", "SFTPToWasbOperator", "SFTP", _FILES, "sftp_conn_id",
+    ("sftp.operators.sftp", "SFTPOperator", "SFTP", _SFTP, "ssh_conn_id", False),
+    ("amazon.aws.transfers.sftp_to_s3", "SFTPToS3Operator", "SFTP", _SFTP, "sftp_conn_id", False),
+    ("google.cloud.transfers.sftp_to_gcs", "SFTPToGCSOperator", "SFTP", _SFTP, "sftp_conn_id", False),
+    ("microsoft.azure.transfers.sftp_to_wasb", "SFTPToWasbOperator", "SFTP", _SFTP, "sftp_conn_id",
      False),
-    ("ftp.operators.ftp", "FTPFileTransmitOperator", "FTP", _FILES, "ftp_conn_id", False),
-    ("ftp.operators.ftp", "FTPSFileTransmitOperator", "FTP", _FILES, "ftp_conn_id", False),
-    ("amazon.aws.transfers.ftp_to_s3", "FTPToS3Operator", "FTP", _FILES, "ftp_conn_id", False),
-    ("amazon.aws.transfers.gcs_to_s3", "GCSToS3Operator", "object stores", _FILES, "gcp_conn_id", False),
-    ("amazon.aws.transfers.azure_blob_to_s3", "AzureBlobStorageToS3Operator", "object stores", _FILES,
+    ("ftp.operators.ftp", "FTPFileTransmitOperator", "FTP", _FTP, "ftp_conn_id", False),
+    ("ftp.operators.ftp", "FTPSFileTransmitOperator", "FTP", _FTP, "ftp_conn_id", False),
+    ("amazon.aws.transfers.ftp_to_s3", "FTPToS3Operator", "FTP", _FTP, "ftp_conn_id", False),
+    ("amazon.aws.transfers.gcs_to_s3", "GCSToS3Operator", "object stores", _STORE, "gcp_conn_id", False),
+    ("amazon.aws.transfers.azure_blob_to_s3", "AzureBlobStorageToS3Operator", "object stores", _STORE,
      "wasb_conn_id", False),
-    ("amazon.aws.operators.s3", "S3CopyObjectOperator", "object stores", _FILES, "aws_conn_id", False),
-    ("amazon.aws.transfers.s3_to_sql", "S3ToSqlOperator", "object stores", _FILES, "aws_conn_id", False),
-    ("google.cloud.transfers.s3_to_gcs", "S3ToGCSOperator", "object stores", _FILES, "aws_conn_id", False),
+    ("amazon.aws.operators.s3", "S3CopyObjectOperator", "object stores", _STORE, "aws_conn_id", False),
+    ("amazon.aws.transfers.s3_to_sql", "S3ToSqlOperator", "object stores", _STORE, "aws_conn_id", False),
+    ("google.cloud.transfers.s3_to_gcs", "S3ToGCSOperator", "object stores", _STORE, "aws_conn_id", False),
     ("google.cloud.transfers.azure_blob_to_gcs", "AzureBlobStorageToGCSOperator", "object stores",
-     _FILES, "wasb_conn_id", False),
-    ("google.cloud.transfers.gcs_to_bigquery", "GCSToBigQueryOperator", "object stores", _FILES,
+     _STORE, "wasb_conn_id", False),
+    ("google.cloud.transfers.gcs_to_bigquery", "GCSToBigQueryOperator", "object stores", _STORE,
      "gcp_conn_id", False),
-    ("microsoft.azure.transfers.s3_to_wasb", "S3ToAzureBlobStorageOperator", "object stores", _FILES,
+    ("microsoft.azure.transfers.s3_to_wasb", "S3ToAzureBlobStorageOperator", "object stores", _STORE,
      "aws_conn_id", False),
-    ("mysql.transfers.s3_to_mysql", "S3ToMySqlOperator", "object stores", _FILES, "aws_conn_id", False),
+    ("mysql.transfers.s3_to_mysql", "S3ToMySqlOperator", "object stores", _STORE, "aws_conn_id", False),
     ("snowflake.transfers.copy_into_snowflake", "CopyFromExternalStageToSnowflakeOperator",
-     "object stores", _FILES, None, False),
-    ("amazon.aws.transfers.local_to_s3", "LocalFilesystemToS3Operator", "local folders", _FILES, None,
+     "object stores", _STORE, None, False),
+    ("amazon.aws.transfers.local_to_s3", "LocalFilesystemToS3Operator", "local folders", _LOCAL, None,
      False),
-    ("google.cloud.transfers.local_to_gcs", "LocalFilesystemToGCSOperator", "local folders", _FILES, None,
+    ("google.cloud.transfers.local_to_gcs", "LocalFilesystemToGCSOperator", "local folders", _LOCAL, None,
      False),
-    ("microsoft.azure.transfers.local_to_wasb", "LocalFilesystemToWasbOperator", "local folders", _FILES,
+    ("microsoft.azure.transfers.local_to_wasb", "LocalFilesystemToWasbOperator", "local folders", _LOCAL,
      None, False),
     ("amazon.aws.transfers.imap_attachment_to_s3", "ImapAttachmentToS3Operator", "mail", _MAIL,
      "imap_conn_id", False),
