@@ -1,6 +1,6 @@
 """What a site lets pass of an entity's deliveries: looked at while they are stored, judged at their end.
 
-A body that is refused is still read and stored to its end: what came is evidence (ADR 0020).
+A body that is refused is still read and stored to its end: what came is evidence (ADR 0023).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What came of deliveries that were refused: kept outside of everything that readers see (ADR 0020).
+"""What came of deliveries that were refused: kept outside of everything that readers see (ADR 0023).
 
     {root}/evidence/payloads/{slot folder}/{token}/{name}
     {root}/evidence/records/{slot folder}/{token}.json

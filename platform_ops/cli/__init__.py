@@ -23,7 +23,7 @@ _COMMANDS: Final = {
     ),
     "audit": (
         "platform_ops.cli.audit:audit",
-        "Report what DAGs take in by stock operators, and nobody archives.",
+        "Report what DAGs take in and nobody archives.",
     ),
     "docs": ("platform_ops.cli.docs:docs", "Build and check the documentation site."),
     "lint": ("platform_ops.cli.lint:lint", "Hold DAG files against the site's conventions."),

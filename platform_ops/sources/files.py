@@ -1,7 +1,7 @@
 """Files of servers, buckets and folders. Vendor page: https://www.rfc-editor.org/rfc/rfc4251 (SSH).
 
 One operator a protocol over one way of fetching files: each version of a file once, whole or not at all,
-and what happens to it at the source only after the commit (ADR 0020).
+and what happens to it at the source only after the commit (ADR 0022).
 """
 
 from __future__ import annotations
