@@ -133,8 +133,16 @@ SERVERS = {
     "VSFTPD": ("vsftpd", "vsftpd", "/usr/sbin"),
 }
 PARALLEL = ("-n", "logical", "--maxprocesses", "8")
+CRASHES = (
+    "tests/archive/test_disk_crashes.py",
+    "tests/archive/test_expire_crashes.py",
+    "tests/archive/test_store_crashes.py",
+    "tests/archive/test_sweep_crashes.py",
+    "tests/sphinx_ext/test_publish_deaths.py",
+)
 ELSEWHERE = tuple(  # sessions of their own
-    f"--ignore=tests/{folder}" for folder in ("integration", "benchmarks", "foreign")
+    f"--ignore={each}"
+    for each in ("tests/integration", "tests/benchmarks", "tests/foreign", *CRASHES)
 )
 
 
@@ -221,18 +229,19 @@ def sources(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def races(session: nox.Session) -> None:
-    """Let sixteen writers meet on one slot a hundred times, on each store and for each policy.
-
-    And let expiry and erasure meet every fault at each of their steps, on disk and on object stores.
-    """
+    """Let sixteen writers meet on one slot a hundred times, on each store and for each policy."""
     session.install("--editable", ".[all]", "--group", "integration", *LOCKED)
-    session.env.update(RIVALS="16", RIVAL_ROUNDS="100", EVERY_FAULT="1", AZURITE=_azurite(session))
-    where = (
-        "tests/archive/test_rivals.py",
-        "tests/archive/test_expire_crashes.py",
-        "tests/integration/azure/test_rivals.py",
-    )
+    session.env.update(RIVALS="16", RIVAL_ROUNDS="100", AZURITE=_azurite(session))
+    where = ("tests/archive/test_rivals.py", "tests/integration/azure/test_rivals.py")
     session.run("pytest", *PARALLEL, *where, *session.posargs)
+
+
+@nox.session(reuse_venv=True)
+def crashes(session: nox.Session) -> None:
+    """Kill what writes and removes at every call and request, and let each of them fail."""
+    session.install("--editable", ".[all]", "--group", "tests", *LOCKED)
+    session.env["EVERY_FAULT"] = "1"
+    session.run("pytest", *PARALLEL, *CRASHES, *session.posargs)
 
 
 @nox.session(reuse_venv=True)

@@ -24,7 +24,7 @@ from platform_ops.errors import ArchiveConflict, NotArchived, SourceError
 from platform_ops.ingest import ArchivingOperator
 from platform_ops.testing.runner import Supervisor, TaskResult, run_dag, run_task
 from tests.archive.places import Bucket, Disk, Place
-from tests.contract import CASES
+from tests.contract import CASES, is_fast, on_every_store
 from tests.contract.case import (
     DAY,
     ENTITY,
@@ -45,19 +45,20 @@ REPLAY = {"platform_ops": {"replay": True}}
 MIB = 1 << 20
 
 
-POOL = [case for case in CASES if not case.servers]
-"""The cases of this module; ``tests/integration/sources`` runs the tests over the others."""
+POOL = [pair for pair in on_every_store(CASES) if is_fast(*pair)]
+"""The cases and stores of this module; ``tests/integration/sources`` runs the tests over the others."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test over every case of its module; one that is about streams over those that stream."""
     if "case" in metafunc.fixturenames:
         about_streams = metafunc.definition.get_closest_marker("streams")
-        chosen = [case for case in metafunc.module.POOL if case.streams or not about_streams]
-        metafunc.parametrize("case", chosen, ids=[case.name for case in chosen])
+        chosen = [pair for pair in metafunc.module.POOL if pair[0].streams or not about_streams]
+        ids = [f"{case.name}-{store}" for case, store in chosen]
+        metafunc.parametrize(("case", "place"), chosen, ids=ids, indirect=["place"])
 
 
-@pytest.fixture(params=["disk", "s3"])
+@pytest.fixture
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     found: Place
     if request.param == "disk":

@@ -14,7 +14,7 @@ from platform_ops import archive
 from platform_ops.ingest import asset
 from platform_ops.testing.runner import Supervisor, TaskResult, run_task
 from tests.archive.places import Bucket, Disk, Place
-from tests.contract import HOOK_CASES
+from tests.contract import HOOK_CASES, is_fast, on_every_store
 from tests.contract.case import (
     DAY,
     ENTITY,
@@ -34,18 +34,19 @@ pytestmark = pytest.mark.filterwarnings(
 REPLAY = {"platform_ops": {"replay": True}}
 
 
-POOL = [case for case in HOOK_CASES if not case.servers]
-"""The cases of this module; ``tests/integration/sources`` runs the tests over the others."""
+POOL = [pair for pair in on_every_store(HOOK_CASES) if is_fast(*pair)]
+"""The cases and stores of this module; ``tests/integration/sources`` runs the tests over the others."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test over every case of its module."""
     if "case" in metafunc.fixturenames:
         chosen = metafunc.module.POOL
-        metafunc.parametrize("case", chosen, ids=[case.name for case in chosen])
+        ids = [f"{case.name}-{store}" for case, store in chosen]
+        metafunc.parametrize(("case", "place"), chosen, ids=ids, indirect=["place"])
 
 
-@pytest.fixture(params=["disk", "s3"])
+@pytest.fixture
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     found: Place
     if request.param == "disk":

@@ -21,7 +21,18 @@ ROOT = Path(__file__).resolve().parent.parent
 NOXFILE = ROOT / "noxfile.py"
 SESSIONS = [
     *("demo", "tests", "lint", "types", "layers", "docs", "docs-live", "integration"),
-    *("sources", "races", "foreign", "lowest", "bench", "build", "wheel", "publish", "lock"),
+    *(
+        "sources",
+        "crashes",
+        "races",
+        "foreign",
+        "lowest",
+        "bench",
+        "build",
+        "wheel",
+        "publish",
+        "lock",
+    ),
 ]
 
 
@@ -160,7 +171,7 @@ def test_ci_runs_the_command_of_the_readme_first() -> None:
     assert f"python3 {steps[0][1]}" in readme
     assert [name for name, _ in steps] == [
         *("tests", "lint", "types", "layers", "docs", "integration", "sources"),
-        *("races", "foreign", "wheel", "lowest"),
+        *("crashes", "races", "foreign", "wheel", "lowest"),
     ]
 
 

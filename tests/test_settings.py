@@ -175,7 +175,7 @@ WRONG = {
         '[archive]\n\nroot = "s3://b"\nrooot = "x"\n',
         (
             "{path}:4: archive.rooot: unknown field; right here are: root, template, connection, "
-            "encryption, kms_key, undeclared, on_existing, index"
+            "encryption, kms_key, undeclared, on_existing, index, evidence_days"
         ),
     ),
     "unknown table": (
@@ -194,8 +194,8 @@ WRONG = {
         (
             "{path}:2: sources.weather.entities.forecast.retention: unknown field; right here are: "
             "description, owner, sensitivity, retention_days, keep_newest, on_existing, codec, pack, redact, "
-            "mode, "
-            "schedule, timezone, grace_minutes"
+            "format, on_empty, on_truncated, on_unparsable, on_small, on_large, volume_floor, limit_bytes, "
+            "mode, schedule, timezone, grace_minutes"
         ),
     ),
     "no such value": (
@@ -341,7 +341,7 @@ def test_a_variable_that_overrides_nothing_is_told(
         "PLATFORM_OPS__ARCHIVE__TEMPLATE, PLATFORM_OPS__ARCHIVE__CONNECTION, "
         "PLATFORM_OPS__ARCHIVE__ENCRYPTION, PLATFORM_OPS__ARCHIVE__KMS_KEY, "
         "PLATFORM_OPS__ARCHIVE__UNDECLARED, PLATFORM_OPS__ARCHIVE__ON_EXISTING, "
-        "PLATFORM_OPS__ARCHIVE__INDEX"
+        "PLATFORM_OPS__ARCHIVE__INDEX, PLATFORM_OPS__ARCHIVE__EVIDENCE_DAYS"
     )
 
 

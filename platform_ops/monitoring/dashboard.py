@@ -93,6 +93,8 @@ _ROWS: Final = (
             _rate(metrics.FAILURES, "Failures by error"),
             _rate(metrics.EMPTY, "Empty revisions"),
             _rate(metrics.UNDECLARED, "Not declared"),
+            _rate(metrics.UNARCHIVED, "Taken in and not archived"),
+            _rate(metrics.CHECKS, "Deliveries that a check found wrong"),
             _rate(metrics.CONFLICTS, "Rival writers"),
             _rate(metrics.ADOPTED, "Adopted by retries"),
             _rate(metrics.REPLAYS, "Replays"),

@@ -107,11 +107,19 @@ ALERTS: Final = (
         "capture-failed",
     ),
     Alert(
-        "PlatformOpsNotArchived",
+        "PlatformOpsNotDeclared",
         _any(metrics.UNDECLARED, "1h"),
         "0m",
         "warning",
         f"{_WHO} is captured and not declared in platform.toml: nobody owns it",
+        "capture-failed",
+    ),
+    Alert(
+        "PlatformOpsNotArchived",
+        _any(metrics.UNARCHIVED, "1h"),
+        "0m",
+        "warning",
+        f"{_WHO} is taken in by a stock operator, and nobody can read it again",
         "capture-failed",
     ),
     Alert(

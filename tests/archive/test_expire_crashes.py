@@ -1,6 +1,6 @@
 """Expiry, erasure, and that of one body, killed, refused or left without a reply at every step they take.
 
-Some faults of each kind; all of them, on S3 too, where ``EVERY_FAULT`` is set, as in `nox -s races`.
+Some faults of each kind; all of them, on S3 too, where ``EVERY_FAULT`` is set, as in `nox -s crashes`.
 """
 
 from __future__ import annotations

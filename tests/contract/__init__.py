@@ -4,6 +4,11 @@ An operator or hook that is registered and has no case here fails the suite by n
 holds the cases of one system.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Protocol, TypeVar
+
 from tests.contract import files, http, kafka, mail, sql
 from tests.contract.case import Case, HookCase
 
@@ -11,3 +16,29 @@ _SYSTEMS = (files, http, kafka, mail, sql)
 
 CASES: tuple[Case, ...] = tuple(case for system in _SYSTEMS for case in system.CASES)
 HOOK_CASES: tuple[HookCase, ...] = tuple(case for system in _SYSTEMS for case in system.HOOK_CASES)
+
+STORES: Final = ("disk", "s3")
+
+
+class _Either(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def servers(self) -> tuple[str, ...]: ...
+
+
+Some = TypeVar("Some", bound=_Either)
+
+
+def on_every_store(cases: Iterable[Some]) -> list[tuple[Some, str]]:
+    """Each case with each store that the suite runs over."""
+    return [(case, store) for case in cases for store in STORES]
+
+
+def is_fast(case: _Either, store: str) -> bool:
+    """Whether it belongs to the suite without real servers.
+
+    A source never sees which store its bytes go to: there one case stands for the other stores, and the
+    session ``sources`` runs every case over every one.
+    """
+    return not case.servers and (store == STORES[0] or case.name == "http")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import socket
 import sys
 from collections.abc import Mapping
@@ -16,10 +17,29 @@ import requests
 from tests.demo.api import Api
 from tests.demo.processes import Child, DemoFailed, Nursery, poll
 
-__all__ = ["EXAMPLES", "PAUSED", "ROOT", "USER", "Airflow", "clean_environment", "free_port"]
+__all__ = [
+    "EXAMPLES",
+    "PAUSED",
+    "ROOT",
+    "SHOWN",
+    "USER",
+    "Airflow",
+    "clean_environment",
+    "free_port",
+]
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = tuple(sorted(file.stem for file in (ROOT / "docs" / "examples").glob("*.py")))
+"""Ids of all DAGs; each has a file of its name."""
+SHOWN = (
+    "airports_by_state",
+    "daily_weather",
+    "hourly_temperatures",
+    "sleepy_station",
+    "stock_operator",
+)
+"""Those whose runs the demo tells of: pages, a mapped task, a file, a source that sleeps, and Airflow's
+own operator over our connection type."""
 PAUSED = (
     "archive_maintenance",
     "erase_on_request",
@@ -27,8 +47,7 @@ PAUSED = (
     "partner_deliveries",
     "yearly_bag",
 )
-"""Those that keep the archive, or take a delivery that comes once; whoever wants them starts them."""
-"""Ids of the DAGs that the demo runs; each has a file of its name."""
+"""Those that are there as well, and wait until somebody starts them."""
 USER = "admin"
 
 
@@ -94,7 +113,9 @@ class Airflow:
 
     def start(self) -> None:
         """Start it; the database is made while the API server loads."""
-        self.home.mkdir(parents=True)
+        (self.home / "dags").mkdir(parents=True)
+        for name in (*SHOWN, *PAUSED):
+            shutil.copy(ROOT / "docs" / "examples" / f"{name}.py", self.home / "dags")
         passwords = self.home / "passwords.json"
         passwords.touch(mode=0o600)
         passwords.write_text(json.dumps({USER: self.password}), encoding="utf-8")
@@ -131,7 +152,7 @@ class Airflow:
 def _options(airflow: Airflow) -> dict[str, str]:
     options: dict[str, dict[str, object]] = {
         "core": {
-            "dags_folder": ROOT / "docs" / "examples",
+            "dags_folder": airflow.home / "dags",
             "load_examples": False,
             "executor": "LocalExecutor",
             "parallelism": 4,

@@ -61,9 +61,15 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str], str, str]] = {
         "72h",
         "72h",
     ),
-    "PlatformOpsNotArchived": (
+    "PlatformOpsNotDeclared": (
         {f"platform_ops_undeclared_total{{{ORDERS}}}": "1x5 2x60"},
         {f"platform_ops_undeclared_total{{{ORDERS}}}": "2x180"},
+        "30m",
+        "2h",
+    ),
+    "PlatformOpsNotArchived": (
+        {f'platform_ops_unarchived_total{{{ORDERS},operator="HttpOperator"}}': "_x5 1x60"},
+        {f'platform_ops_unarchived_total{{{ORDERS},operator="HttpOperator"}}': "2x180"},
         "30m",
         "2h",
     ),

@@ -1,6 +1,6 @@
 """Over real servers: ``tests/test_contract.py``."""
 
-from tests.contract import CASES
+from tests.contract import CASES, is_fast, on_every_store
 from tests.test_contract import *
 
-POOL = [case for case in CASES if case.servers]
+POOL = [pair for pair in on_every_store(CASES) if not is_fast(*pair)]
