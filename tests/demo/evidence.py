@@ -112,6 +112,8 @@ def _print_metrics(stage: Stage, listener: Listener) -> None:
     cells: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for (name, tags), series in listener.series(f"{PREFIX}platform_ops.").items():
         metric, tag = known[name], dict(tags)
+        if metric.kind == "gauge":
+            continue  # moments, which Prometheus compares with the clock: no sum tells anything
         value = series.total / series.count if metric.kind == "timer" else series.total
         cells[_label(metric, tag), _unit(metric)][_heading(tag)] = f"{value:,.0f}"
     entities = sorted({entity for row in cells.values() for entity in row})
