@@ -23,8 +23,8 @@ SESSIONS = [
     *("demo", "tests", "lint", "types", "layers", "docs", "docs-live", "integration"),
     *(
         "sources",
-        "crashes",
         "races",
+        "crashes",
         "foreign",
         "lowest",
         "bench",
