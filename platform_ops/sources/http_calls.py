@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import http.client
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import requests
 import urllib3
@@ -14,25 +12,14 @@ import urllib3
 from platform_ops import archive
 from platform_ops.entity import Entity
 from platform_ops.errors import SourceTruncated
-from platform_ops.ingest import Capture, archive_session, slot_of
+from platform_ops.ingest import Capture
 from platform_ops.sources import exchange
+from platform_ops.sources.calls import captured_call
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 __all__ = ["archived_call"]
-
-
-@dataclass(slots=True)
-class _Calls:
-    """What one try of a task with a stock operator has been answered so far."""
-
-    owner: tuple[object, int]
-    seen: Counter[str] = field(default_factory=Counter)
-    references: list[dict[str, Any]] = field(default_factory=list)  # Any: JSON values
-
-
-_calls = _Calls(("", 0))
 
 
 def archived_call(
@@ -45,22 +32,9 @@ def archived_call(
 
     :param ask: Sends the request; not called where the archive answers.
     """
-    global _calls  # noqa: PLW0603  # one task runs in a process at a time
-    owner = (context["ti"].id, context["ti"].try_number)
-    if _calls.owner != owner:
-        _calls = _Calls(owner)
-    fingerprint = exchange.fingerprint(request)
-    # A stock operator calls once a page, and its hook never learns that the task has ended: so each
-    # call is a slot, told apart by what was asked, and by how often it was answered before.
-    own_key = slot_of(context, entity).map_key
-    keys = [own_key, fingerprint[:16], str(_calls.seen[fingerprint] + 1)]
-    map_key = ".".join(key for key in keys if key is not None)
     asked = exchange.name(request)
-    with archive_session(entity, map_key=map_key, request=asked, context=context) as capture:
+    with captured_call(context, entity, exchange.fingerprint(request), asked) as capture:
         response = _fetched(capture, request, ask()) if capture.pending else None
-    _calls.seen[fingerprint] += 1
-    _calls.references.append(capture.reference.to_dict())
-    context["ti"].xcom_push("archive", list(_calls.references))
     # Not `or`: an answer of 400 and more is false.
     return _answer_from(capture, request) if response is None else response
 

@@ -7,17 +7,17 @@ told apart by what was asked and by how often it was answered before.
 from __future__ import annotations
 
 import io
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from platform_ops import archive
 from platform_ops.entity import Entity, Origin, Part
-from platform_ops.ingest import Capture, archive_session, connection, entity_of, slot_of
+from platform_ops.ingest import Capture, connection, entity_of
 from platform_ops.sources import row_types
+from platform_ops.sources.calls import captured_call
 from platform_ops.sources.rows import address
 from platform_ops.sources.statements import Parameters, Statement, is_query
 from platform_ops.tabular import parquet_part, table_batches
@@ -29,18 +29,6 @@ __all__ = ["ArchivesResults"]
 
 _COLUMN: Final = 7
 """Items of a column's description in PEP 249."""
-
-
-@dataclass(slots=True)
-class _Calls:
-    """What one try of a task with a stock operator has been answered so far."""
-
-    owner: tuple[object, int] = ("", 0)
-    seen: Counter[str] = field(default_factory=Counter)
-    references: list[dict[str, Any]] = field(default_factory=list)  # Any: JSON values
-
-
-_calls = _Calls()
 
 
 class ArchivesResults:
@@ -133,21 +121,9 @@ class ArchivesResults:
             return None
         return texts, Statement(";\n".join(texts), parameters)
 
-    @contextmanager
-    def _captured(self, context: Context, statement: Statement) -> Iterator[Capture]:
-        global _calls  # noqa: PLW0603  # one task runs in a process at a time
-        owner = (context["ti"].id, context["ti"].try_number)
-        if _calls.owner != owner:
-            _calls = _Calls(owner)
-        entity, asked = self._entity(context), statement.fingerprint
-        keys = [slot_of(context, entity).map_key, asked[:16], str(_calls.seen[asked] + 1)]
-        map_key = ".".join(key for key in keys if key is not None)
+    def _captured(self, context: Context, statement: Statement) -> AbstractContextManager[Capture]:
         told = f"a query of {self._origin(statement).url}"
-        with archive_session(entity, map_key=map_key, request=told, context=context) as capture:
-            yield capture
-        _calls.seen[asked] += 1
-        _calls.references.append(capture.reference.to_dict())
-        context["ti"].xcom_push("archive", list(_calls.references))
+        return captured_call(context, self._entity(context), statement.fingerprint, told)
 
     def _entity(self, context: Context) -> Entity:
         hook: Any = self  # the DbApiHook that this is mixed into
