@@ -44,7 +44,7 @@ def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> byt
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", method) as file:
         for name, body in members.items():
-            file.writestr(name, body)
+            file.writestr(zipfile.ZipInfo(name), body, method)  # dated 1980, not now
     return out.getvalue()
 
 
@@ -67,18 +67,21 @@ LIST = [("a.csv", 10_000, "file"), ("deep/é.csv", 2, "file")]
 
 
 @pytest.mark.parametrize(
-    ("name", "data"),
+    ("name", "mode"),
     [
-        ("a.zip", zipped(MEMBERS)),
-        ("a.tar", tarred(MEMBERS)),
-        ("a.tar.gz", tarred(MEMBERS, "w:gz")),
-        ("A.TGZ", tarred(MEMBERS, "w:gz")),
-        ("a.tar.bz2", tarred(MEMBERS, "w:bz2")),
-        ("a.tar.xz", tarred(MEMBERS, "w:xz")),
+        ("a.tar", "w"),
+        ("a.tar.gz", "w:gz"),
+        ("A.TGZ", "w:gz"),
+        ("a.tar.bz2", "w:bz2"),
+        ("a.tar.xz", "w:xz"),
     ],
 )
-def test_names_and_sizes_are_listed_and_the_bytes_pass_as_they_are(name: str, data: bytes) -> None:
-    assert listed(name, data) == LIST
+def test_names_and_sizes_are_listed_and_the_bytes_pass_as_they_are(name: str, mode: str) -> None:
+    assert listed(name, tarred(MEMBERS, mode)) == LIST
+
+
+def test_a_zip_is_listed_as_a_tar_is() -> None:
+    assert listed("a.zip", zipped(MEMBERS)) == LIST
 
 
 @pytest.mark.parametrize(

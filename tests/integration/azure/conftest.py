@@ -58,8 +58,8 @@ def azurite_server() -> Iterator[Azurite]:
 
 
 @pytest.fixture(scope="module")
-def server(azurite_server: Azurite) -> Azurite:
-    """The server that crashes are tried on."""
+def object_server(azurite_server: Azurite) -> Azurite:
+    """The server that the fixtures of the archive's crash tests build on."""
     return azurite_server
 
 

@@ -1,6 +1,7 @@
 """Over Azurite: ``tests/archive/test_store_crashes.py``."""
 
+from tests.archive.conftest import bucket, proxy
 from tests.archive.test_store_crashes import *
-from tests.integration.azure.conftest import server
+from tests.integration.azure.conftest import object_server
 
-__all__ = ["server"]
+__all__ = ["bucket", "object_server", "proxy"]
