@@ -22,28 +22,31 @@ if TYPE_CHECKING:
     )
     from platform_ops.ingest import ArchivingOperator, archive_session, asset
     from platform_ops.sources.duckdb import ArchivingDuckDbHook
-    from platform_ops.sources.file_sensors import (
-        ArchivingFtpSensor,
-        ArchivingLocalFilesSensor,
-        ArchivingObjectStoreSensor,
-        ArchivingSftpSensor,
-    )
     from platform_ops.sources.files import (
         ArchivingFtpOperator,
         ArchivingLocalFilesOperator,
         ArchivingObjectStoreOperator,
         ArchivingSftpOperator,
     )
+    from platform_ops.sources.folders.sensors import (
+        ArchivingFtpSensor,
+        ArchivingLocalFilesSensor,
+        ArchivingObjectStoreSensor,
+        ArchivingSftpSensor,
+    )
     from platform_ops.sources.http import ArchivingHttpOperator
-    from platform_ops.sources.http_export import ArchivingHttpExportOperator
-    from platform_ops.sources.http_hook import ArchivingHttpHook
-    from platform_ops.sources.http_job import Export
-    from platform_ops.sources.http_since import Since
     from platform_ops.sources.kafka import ArchivingKafkaOperator
-    from platform_ops.sources.limits import Limits
     from platform_ops.sources.mail import ArchivingImapOperator
     from platform_ops.sources.mysql import ArchivingMySqlHook
-    from platform_ops.sources.paging import (
+    from platform_ops.sources.postgres import ArchivingPostgresHook
+    from platform_ops.sources.sql import ArchivingSqlOperator, ArchivingSqlToSqlOperator
+    from platform_ops.sources.sqlite import ArchivingSqliteHook
+    from platform_ops.sources.tables.partitions import partitions
+    from platform_ops.sources.web.export import ArchivingHttpExportOperator
+    from platform_ops.sources.web.hook import ArchivingHttpHook
+    from platform_ops.sources.web.job import Export
+    from platform_ops.sources.web.limits import Limits
+    from platform_ops.sources.web.paging import (
         Cursor,
         GraphQLCursor,
         JsonLink,
@@ -51,10 +54,7 @@ if TYPE_CHECKING:
         Offset,
         PageNumber,
     )
-    from platform_ops.sources.partitions import partitions
-    from platform_ops.sources.postgres import ArchivingPostgresHook
-    from platform_ops.sources.sql import ArchivingSqlOperator, ArchivingSqlToSqlOperator
-    from platform_ops.sources.sqlite import ArchivingSqliteHook
+    from platform_ops.sources.web.since import Since
 
 __all__ = [
     "ArchiveConflict",
@@ -131,15 +131,15 @@ _HOMES: Final = {
     "platform_ops.ingest": ("ArchivingOperator", "archive_session", "asset"),
     "platform_ops.sources.duckdb": ("ArchivingDuckDbHook",),
     "platform_ops.sources.http": ("ArchivingHttpOperator",),
-    "platform_ops.sources.http_export": ("ArchivingHttpExportOperator",),
-    "platform_ops.sources.http_job": ("Export",),
-    "platform_ops.sources.http_hook": ("ArchivingHttpHook",),
-    "platform_ops.sources.http_since": ("Since",),
-    "platform_ops.sources.limits": ("Limits",),
+    "platform_ops.sources.web.export": ("ArchivingHttpExportOperator",),
+    "platform_ops.sources.web.job": ("Export",),
+    "platform_ops.sources.web.hook": ("ArchivingHttpHook",),
+    "platform_ops.sources.web.since": ("Since",),
+    "platform_ops.sources.web.limits": ("Limits",),
     "platform_ops.sources.kafka": ("ArchivingKafkaOperator",),
     "platform_ops.sources.mail": ("ArchivingImapOperator",),
     "platform_ops.sources.mysql": ("ArchivingMySqlHook",),
-    "platform_ops.sources.paging": (
+    "platform_ops.sources.web.paging": (
         "Cursor",
         "GraphQLCursor",
         "JsonLink",
@@ -147,7 +147,7 @@ _HOMES: Final = {
         "Offset",
         "PageNumber",
     ),
-    "platform_ops.sources.file_sensors": (
+    "platform_ops.sources.folders.sensors": (
         "ArchivingFtpSensor",
         "ArchivingLocalFilesSensor",
         "ArchivingObjectStoreSensor",
@@ -159,7 +159,7 @@ _HOMES: Final = {
         "ArchivingObjectStoreOperator",
         "ArchivingSftpOperator",
     ),
-    "platform_ops.sources.partitions": ("partitions",),
+    "platform_ops.sources.tables.partitions": ("partitions",),
     "platform_ops.sources.postgres": ("ArchivingPostgresHook",),
     "platform_ops.sources.sql": ("ArchivingSqlOperator", "ArchivingSqlToSqlOperator"),
     "platform_ops.sources.sqlite": ("ArchivingSqliteHook",),

@@ -15,17 +15,17 @@ from typing import Any, Final
 __all__ = ["get_provider_info"]
 
 _HTTP: Final = "Archiving over HTTP"
-_HTTP_MODULES: Final = ["platform_ops.sources.http", "platform_ops.sources.http_export"]
-_HTTP_HOOKS: Final = ["platform_ops.sources.http_hook"]
+_HTTP_MODULES: Final = ["platform_ops.sources.http", "platform_ops.sources.web.export"]
+_HTTP_HOOKS: Final = ["platform_ops.sources.web.hook"]
 _KAFKA: Final = "Archiving Kafka"
 _KAFKA_MODULES: Final = ["platform_ops.sources.kafka"]
 _MAIL: Final = "Archiving mail"
 _MAIL_MODULES: Final = ["platform_ops.sources.mail"]
 _FILES: Final = "Archiving files"
 _FILES_MODULES: Final = ["platform_ops.sources.files"]
-_FILES_SENSORS: Final = ["platform_ops.sources.file_sensors"]
-_FILES_TRIGGERS: Final = ["platform_ops.sources.file_triggers"]
-_HTTP_TRIGGERS: Final = ["platform_ops.sources.http_trigger"]
+_FILES_SENSORS: Final = ["platform_ops.sources.folders.sensors"]
+_FILES_TRIGGERS: Final = ["platform_ops.sources.folders.triggers"]
+_HTTP_TRIGGERS: Final = ["platform_ops.sources.web.trigger"]
 _SQL: Final = "Archiving SQL databases"
 _SQL_MODULES: Final = ["platform_ops.sources.sql"]
 _SQL_HOOKS: Final = [
@@ -92,7 +92,7 @@ def get_provider_info() -> dict[str, Any]:  # Any: a document of Airflow's schem
 def _archiving_http() -> dict[str, Any]:  # Any: a document of Airflow's schema
     return {
         "connection-type": "archiving_http",
-        "hook-class-name": "platform_ops.sources.http_hook.ArchivingHttpHook",
+        "hook-class-name": "platform_ops.sources.web.hook.ArchivingHttpHook",
         "hook-name": "Archiving HTTP",
         "ui-field-behaviour": {
             "hidden-fields": [],

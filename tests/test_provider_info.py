@@ -34,7 +34,7 @@ def classes_of_sources() -> Iterator[type]:
 
     import platform_ops.sources
 
-    sources = pkgutil.iter_modules(platform_ops.sources.__path__, "platform_ops.sources.")
+    sources = pkgutil.walk_packages(platform_ops.sources.__path__, "platform_ops.sources.")
     for module in ("platform_ops.maintenance", *(each.name for each in sources)):
         loaded = importlib.import_module(module)
         for name, each in inspect.getmembers(loaded, inspect.isclass):

@@ -7,7 +7,7 @@ from typing import Any
 from airflow.providers.common.sql.hooks.sql import DbApiHook
 
 from platform_ops.errors import ExtraMissing
-from platform_ops.sources.sql_calls import ArchivesResults
+from platform_ops.sources.tables.calls import ArchivesResults
 
 __all__ = ["ArchivingDuckDbHook"]
 

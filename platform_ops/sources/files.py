@@ -27,12 +27,11 @@ from platform_ops.ingest import (
     slot_of,
 )
 from platform_ops.runconf import Wish
-from platform_ops.sources import pickup
-from platform_ops.sources.folders import Folder, RemoteFile, shown
+from platform_ops.sources.folders import Folder, RemoteFile, pickup, shown
+from platform_ops.sources.folders.members import Listing, MemberLimits, is_listed
+from platform_ops.sources.folders.pickup import Checksum, Readiness, Transfer
 from platform_ops.sources.folders.reach import reach_bucket, reach_ftp, reach_local, reach_sftp
-from platform_ops.sources.members import Listing, MemberLimits, is_listed
-from platform_ops.sources.pickup import Checksum, Readiness, Transfer
-from platform_ops.sources.selection import Selection, safe_name
+from platform_ops.sources.folders.selection import Selection, safe_name
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -80,7 +79,7 @@ class FilesOperator(ArchivingOperator):
     :param max_bytes: Largest file that is taken; a larger one fails the task before it is read.
     :param list_members: Whether names and sizes of what is in a ZIP or tar are archived beside it. One
         that is a bomb, or would unpack outside its folder, is refused; a
-        ``platform_ops.sources.members.MemberLimits`` says from where on.
+        ``platform_ops.sources.folders.members.MemberLimits`` says from where on.
     :param attempts: Times that a line may break with no byte come over it, before Airflow has to retry.
     :raises SourceRejected: Login, host key, certificate or permission refused; a file too large; a name
         that leaves its folder; an archive that is a bomb.

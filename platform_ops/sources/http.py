@@ -1,7 +1,7 @@
 """HTTP APIs. Vendor page: https://www.rfc-editor.org/rfc/rfc9110 (HTTP Semantics).
 
 The operators, which load no client before they run: the hook is in
-:mod:`platform_ops.sources.http_hook`, and one client serves all ways in (ADR 0005).
+:mod:`platform_ops.sources.web.hook`, and one client serves all ways in (ADR 0005).
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from platform_ops.entity import Entity, Part
 from platform_ops.errors import ConfigError, SourceRejected
 from platform_ops.ingest import ArchivingOperator, slot_of, watermark_of
 from platform_ops.redaction import is_secret_name, safe_url
-from platform_ops.sources.http_since import Mark, Since
-from platform_ops.sources.limits import Limits
-from platform_ops.sources.paging import (
+from platform_ops.sources.web.limits import Limits
+from platform_ops.sources.web.paging import (
     Cursor,
     GraphQLCursor,
     JsonLink,
@@ -29,14 +28,15 @@ from platform_ops.sources.paging import (
     Pagination,
     pagination_of,
 )
+from platform_ops.sources.web.since import Mark, Since
 
 if TYPE_CHECKING:
     import requests
     from airflow.sdk import Context
 
     from platform_ops.entity import Manifest
-    from platform_ops.sources.http_hook import ArchivingHttpHook
-    from platform_ops.sources.http_pages import Ask
+    from platform_ops.sources.web.hook import ArchivingHttpHook
+    from platform_ops.sources.web.pages import Ask
 
 __all__ = [
     "ArchivingHttpOperator",
@@ -72,7 +72,7 @@ class ArchivingHttpOperator(ArchivingOperator):
     :param headers: Headers beside the connection's own.
     :param pagination: How to find the next page: ``LinkHeader``, ``JsonLink``, ``Cursor``,
         ``PageNumber``, ``Offset``, ``GraphQLCursor``, or a function from a
-        :class:`~platform_ops.sources.paging.Page` to what comes next. One page where unset.
+        :class:`~platform_ops.sources.web.paging.Page` to what comes next. One page where unset.
     :param since: How to ask only for what is newer than the capture before; all of it where unset.
     :param conditional: Whether to ask only for a resource that has changed since the newest revision,
         by its ``ETag`` and ``Last-Modified``. Where it has not, no revision is made, and the task
@@ -159,7 +159,7 @@ class ArchivingHttpOperator(ArchivingOperator):
 
     def fetch(self, context: Context) -> Iterator[Part]:
         """One part for each page."""
-        from platform_ops.sources.http_pages import Capture, opening
+        from platform_ops.sources.web.pages import Capture, opening
 
         entity = Entity.parse(self.entity)
         hook = self._hook()
@@ -186,15 +186,15 @@ class ArchivingHttpOperator(ArchivingOperator):
         """That of the first page's request; None where it depends on the capture before."""
         if self.since is not None:
             return None
-        from platform_ops.sources import exchange
-        from platform_ops.sources.http_pages import opening
+        from platform_ops.sources.web import exchange
+        from platform_ops.sources.web.pages import opening
 
         hook = self._hook()
         with self._session(hook) as session:
             return exchange.fingerprint(opening(session, self._ask(hook), self.pagination))
 
     def _hook(self) -> ArchivingHttpHook:
-        from platform_ops.sources.http_hook import ArchivingHttpHook
+        from platform_ops.sources.web.hook import ArchivingHttpHook
 
         return ArchivingHttpHook(self.method, self.http_conn_id)
 
@@ -203,12 +203,12 @@ class ArchivingHttpOperator(ArchivingOperator):
         return hook.get_conn({"Accept-Encoding": "identity", **(self.headers or {})})
 
     def _ask(self, hook: ArchivingHttpHook) -> Ask:
-        from platform_ops.sources.http_pages import Ask
+        from platform_ops.sources.web.pages import Ask
 
         return Ask(self.method, self._url(hook), self.query, self.data, self.json)
 
     def _url(self, hook: ArchivingHttpHook) -> str:
-        from platform_ops.sources import exchange
+        from platform_ops.sources.web import exchange
 
         if not self.endpoint.startswith(("http://", "https://")):
             return hook.url_from_endpoint(self.endpoint)
@@ -221,8 +221,8 @@ class ArchivingHttpOperator(ArchivingOperator):
 
     def _known(self, context: Context, request: requests.PreparedRequest) -> Manifest | None:
         """The newest revision that answers this very request, and still can be read."""
-        from platform_ops.sources import exchange
-        from platform_ops.sources.http_known import newest_answer
+        from platform_ops.sources.web import exchange
+        from platform_ops.sources.web.known import newest_answer
 
         own = slot_of(context, Entity.parse(self.entity), self.partition_key, self.map_key)
         return newest_answer(own, exchange.fingerprint(request))

@@ -18,9 +18,9 @@ from platform_ops.errors import ConfigError
 from platform_ops.ingest import ArchivingOperator, Unchanged, entity_of, site_settings
 from platform_ops.runconf import one_of
 from platform_ops.sources import progress
-from platform_ops.sources.mailbox import Mailbox
-from platform_ops.sources.mime import Attachment, attachments
-from platform_ops.sources.uids import UidSet
+from platform_ops.sources.mailboxes.mailbox import Mailbox
+from platform_ops.sources.mailboxes.mime import Attachment, attachments
+from platform_ops.sources.mailboxes.uids import UidSet
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

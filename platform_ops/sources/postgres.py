@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 
-from platform_ops.sources.sql_calls import ArchivesResults
+from platform_ops.sources.tables.calls import ArchivesResults
 
 __all__ = ["ArchivingPostgresHook"]
 

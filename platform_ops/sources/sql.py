@@ -18,17 +18,17 @@ from platform_ops.entity import Entity, Origin, Part, Reference
 from platform_ops.errors import ConfigError, ConnectionMissing
 from platform_ops.ingest import ArchivingOperator, connection, slot_of
 from platform_ops.redaction import is_secret_name
-from platform_ops.sources import drift, loading
-from platform_ops.sources.partitions import partitions
-from platform_ops.sources.rows import address, answered, mark_of, system_of
-from platform_ops.sources.statements import (
+from platform_ops.sources.tables import drift, loading
+from platform_ops.sources.tables.partitions import partitions
+from platform_ops.sources.tables.rows import address, answered, mark_of, system_of
+from platform_ops.sources.tables.statements import (
     Parameters,
     Statement,
     listed,
     quoted,
     require_query,
 )
-from platform_ops.sources.watermarks import Bounds, Highest
+from platform_ops.sources.tables.watermarks import Bounds, Highest
 from platform_ops.tabular import parquet_part
 
 if TYPE_CHECKING:

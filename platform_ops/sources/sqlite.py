@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from airflow.providers.sqlite.hooks.sqlite import SqliteHook
 
-from platform_ops.sources.sql_calls import ArchivesResults
+from platform_ops.sources.tables.calls import ArchivesResults
 
 __all__ = ["ArchivingSqliteHook"]
 

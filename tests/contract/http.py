@@ -12,8 +12,8 @@ from airflow.providers.http.operators.http import HttpOperator
 from airflow.sdk import BaseHook, BaseOperator
 
 from platform_ops.sources.http import ArchivingHttpOperator, LinkHeader
-from platform_ops.sources.http_export import ArchivingHttpExportOperator, Export
-from platform_ops.sources.http_hook import ArchivingHttpHook
+from platform_ops.sources.web.export import ArchivingHttpExportOperator, Export
+from platform_ops.sources.web.hook import ArchivingHttpHook
 from tests.contract.case import ENTITY, SECRETS, Case, HookCase
 from tests.fakes.wire import Exchange, Reply, Wire, paced, say, wire
 

@@ -124,7 +124,7 @@ def test_it_serves_the_ui_and_the_site(whole: Ended) -> None:
 def test_the_ui_knows_the_form_of_our_connection(whole: Ended) -> None:
     form = whole.forms["archiving_http"]
     assert form["hook_name"] == "Archiving HTTP"
-    assert form["hook_class_name"] == "platform_ops.sources.http_hook.ArchivingHttpHook"
+    assert form["hook_class_name"] == "platform_ops.sources.web.hook.ArchivingHttpHook"
     assert "entity" in form["extra_fields"]
 
 

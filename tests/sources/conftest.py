@@ -38,7 +38,7 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 def fetch(server: Wire, platform_archive: Settings, monkeypatch: pytest.MonkeyPatch) -> Fetch:
     """Run the operator against the server; without retries left, and with hardly any waiting."""
     server.connect(monkeypatch, password="hunter2", **{"X-API-Key": "hunter3"})
-    monkeypatch.setattr("platform_ops.sources.delivery._BACKOFF", lambda _: 0.0)
+    monkeypatch.setattr("platform_ops.sources.web.delivery._BACKOFF", lambda _: 0.0)
 
     def run(run: dict[str, Any] | None = None, **arguments: Any) -> TaskResult:
         given = {"endpoint": "/f", "http_conn_id": "source", "retries": 2, **arguments}

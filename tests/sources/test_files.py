@@ -18,7 +18,6 @@ from airflow.sdk.exceptions import AirflowFailException
 from platform_ops import archive
 from platform_ops.errors import ConfigError, SourceChanged, SourceRejected, SourceUnavailable
 from platform_ops.settings import Settings
-from platform_ops.sources import pickup
 from platform_ops.sources.files import (
     ArchivingFtpOperator,
     ArchivingLocalFilesOperator,
@@ -26,7 +25,7 @@ from platform_ops.sources.files import (
     ArchivingSftpOperator,
     FilesOperator,
 )
-from platform_ops.sources.folders import RemoteFile
+from platform_ops.sources.folders import RemoteFile, pickup
 from platform_ops.sources.folders.local import LocalFolder
 from platform_ops.testing.runner import TaskResult, run_task
 from tests.fakes.ftp import ftp_server

@@ -463,7 +463,7 @@ def test_a_page_fails_and_none_is_visible(server: Wire, fetch: Fetch) -> None:
 def test_a_page_too_big_to_look_into_is_refused(
     server: Wire, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("platform_ops.sources.delivery.PAGE_LIMIT_BYTES", 1 << 20)
+    monkeypatch.setattr("platform_ops.sources.web.delivery.PAGE_LIMIT_BYTES", 1 << 20)
     server.on("/f", say(BODY))
     assert "a page past 1 MiB" in rejected(fetch(pagination=JsonLink("next")))
     assert body_of(fetch(pagination=LinkHeader())) == BODY

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from platform_ops import archive
 from platform_ops.errors import ConfigError, SourceTruncated, SourceUnavailable
 from platform_ops.settings import Settings
-from platform_ops.sources import mailbox, mime
 from platform_ops.sources.mail import ArchivingImapOperator
-from platform_ops.sources.uids import UidSet
+from platform_ops.sources.mailboxes import mailbox, mime
+from platform_ops.sources.mailboxes.uids import UidSet
 from platform_ops.testing.runner import TaskResult, run_task
 from platform_ops.testing.supervisor import Supervisor
 from tests.fakes.imap import Folder, PostOffice, post_office

@@ -23,7 +23,7 @@ from platform_ops.sources.sql import (
     ArchivingSqlToSqlOperator,
     partitions,
 )
-from platform_ops.sources.statements import is_query
+from platform_ops.sources.tables.statements import is_query
 from platform_ops.testing.runner import TaskResult, run_task
 
 DAY = "2024-03-05"

@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from platform_ops import archive
 from platform_ops.errors import SourceTruncated, SourceUnavailable
 from platform_ops.settings import Settings
-from platform_ops.sources.http_hook import ArchivingHttpHook
+from platform_ops.sources.web.hook import ArchivingHttpHook
 from platform_ops.testing.runner import Supervisor, TaskResult, run_task
 from tests.fakes.statsd import Listener
 from tests.fakes.wire import Wire, cut, reset, say

@@ -15,7 +15,7 @@ from platform_ops import archive
 from platform_ops.errors import ConfigError, SourceUnavailable
 from platform_ops.settings import Settings
 from platform_ops.sources.http import LinkHeader, Since
-from platform_ops.sources.http_export import ArchivingHttpExportOperator, Export
+from platform_ops.sources.web.export import ArchivingHttpExportOperator, Export
 from platform_ops.testing.runner import Supervisor, TaskResult, run_dag, run_task
 from tests.fakes.wire import Wire, redirect, say, wire
 from tests.sources.outcomes import ENTITY, body_of, nothing_left
@@ -53,7 +53,7 @@ def submit(
     api: Wire, office: Supervisor, platform_archive: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Ask:
     """Run the operator, until it ends or defers."""
-    monkeypatch.setattr("platform_ops.sources.delivery._BACKOFF", lambda _: 0.0)
+    monkeypatch.setattr("platform_ops.sources.web.delivery._BACKOFF", lambda _: 0.0)
 
     def run(run: dict[str, Any] | None = None, **arguments: Any) -> TaskResult:
         export = {**EXPORT, **arguments.pop("export", {})}
@@ -107,7 +107,7 @@ def test_the_waiting_is_a_triggers_and_the_result_is_archived(api: Wire, submit:
 def test_the_trigger_carries_no_secret_and_no_byte(api: Wire, submit: Ask) -> None:
     waiting = submit(json={"password": SECRET}, headers={"X-API-Key": SECRET})
     assert waiting.deferral is not None
-    assert waiting.deferral.trigger == "platform_ops.sources.http_trigger.HttpExportTrigger"
+    assert waiting.deferral.trigger == "platform_ops.sources.web.trigger.HttpExportTrigger"
     assert set(waiting.deferral.arguments) == {
         "http_conn_id",
         "url",

@@ -8,7 +8,7 @@ from typing import Any
 
 from platform_ops.errors import SourceRejected
 from platform_ops.redaction import safe_url
-from platform_ops.sources.paging import Next, Page
+from platform_ops.sources.web.paging import Next, Page
 
 __all__ = ["Mark", "Since"]
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 from platform_ops import archive
 from platform_ops.entity import Entity, Origin, Part
 from platform_ops.ingest import Capture, connection, entity_of
-from platform_ops.sources import row_types
 from platform_ops.sources.calls import captured_call
-from platform_ops.sources.rows import address
-from platform_ops.sources.statements import Parameters, Statement, is_query
+from platform_ops.sources.tables import row_types
+from platform_ops.sources.tables.rows import address
+from platform_ops.sources.tables.statements import Parameters, Statement, is_query
 from platform_ops.tabular import parquet_part, table_batches
 
 if TYPE_CHECKING:

@@ -18,12 +18,12 @@ from platform_ops.entity import Entity, Manifest, Part
 from platform_ops.errors import SourceRejected
 from platform_ops.ingest import Unchanged
 from platform_ops.redaction import safe_url
-from platform_ops.sources import exchange
-from platform_ops.sources.delivery import Channel, Delivery
-from platform_ops.sources.http_hook import ArchivingHttpHook
-from platform_ops.sources.http_since import Mark
-from platform_ops.sources.limits import Limits
-from platform_ops.sources.paging import Next, Pagination
+from platform_ops.sources.web import exchange
+from platform_ops.sources.web.delivery import Channel, Delivery
+from platform_ops.sources.web.hook import ArchivingHttpHook
+from platform_ops.sources.web.limits import Limits
+from platform_ops.sources.web.paging import Next, Pagination
+from platform_ops.sources.web.since import Mark
 
 __all__ = ["Ask", "Capture"]
 

@@ -26,7 +26,7 @@ from platform_ops import metrics
 from platform_ops.entity import Entity
 from platform_ops.errors import ConfigError, SourceRejected, SourceTruncated, SourceUnavailable
 from platform_ops.ingest import connection
-from platform_ops.sources.uids import UidSet
+from platform_ops.sources.mailboxes.uids import UidSet
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection

@@ -30,7 +30,7 @@ from platform_ops.errors import (
 )
 from platform_ops.settings import Settings
 from platform_ops.sources.folders import Folder, RemoteFile, shown
-from platform_ops.sources.selection import Selection, safe_name
+from platform_ops.sources.folders.selection import Selection, safe_name
 
 __all__ = ["Checksum", "Readiness", "Transfer", "Watch", "ready", "unknown"]
 

@@ -18,7 +18,7 @@ from platform_ops import archive
 from platform_ops.errors import SourceRejected
 from platform_ops.settings import Settings
 from platform_ops.sources.files import ArchivingLocalFilesOperator
-from platform_ops.sources.members import Listing, MemberLimits
+from platform_ops.sources.folders.members import Listing, MemberLimits
 from platform_ops.testing.runner import run_task
 
 MIB = 1 << 20

@@ -25,8 +25,8 @@ class Limits:
     :param requests_per_s: Requests a second, retries included, of this task alone: a pool of Airflow
         keeps several tasks apart. No limit where unset.
     :param concurrency: Pages asked for at once, 1 to 10, where the pagination knows them in advance:
-        :class:`~platform_ops.sources.paging.PageNumber` and
-        :class:`~platform_ops.sources.paging.Offset` that are told where the total stands.
+        :class:`~platform_ops.sources.web.paging.PageNumber` and
+        :class:`~platform_ops.sources.web.paging.Offset` that are told where the total stands.
     :param max_wait_s: Longest ``Retry-After`` that the task waits for itself; where the source asks
         for more, it is left to Airflow's retry.
     :raises ConfigError: A value is out of its range.

@@ -9,9 +9,9 @@ from typing import Any
 
 from platform_ops.errors import ConfigError, SourceRejected
 from platform_ops.ingest import connection
-from platform_ops.sources.rows import address, mark_of, system_of
-from platform_ops.sources.sql_faults import translated
-from platform_ops.sources.statements import quoted
+from platform_ops.sources.tables.faults import translated
+from platform_ops.sources.tables.rows import address, mark_of, system_of
+from platform_ops.sources.tables.statements import quoted
 
 __all__ = ["partitions"]
 

@@ -18,13 +18,13 @@ from platform_ops.errors import ConfigError, SourceUnavailable
 from platform_ops.ingest import identity_of
 from platform_ops.redaction import safe_url
 from platform_ops.sources.http import ArchivingHttpOperator
-from platform_ops.sources.http_job import Export, Look
+from platform_ops.sources.web.job import Export, Look
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from platform_ops.sources.http_desk import Desk
-    from platform_ops.sources.http_hook import ArchivingHttpHook
+    from platform_ops.sources.web.desk import Desk
+    from platform_ops.sources.web.hook import ArchivingHttpHook
 
 __all__ = ["ArchivingHttpExportOperator", "Export"]
 
@@ -70,9 +70,9 @@ class ArchivingHttpExportOperator(ArchivingHttpOperator):
 
     def fetch(self, context: Context) -> Iterator[Part]:
         """The result, one part for each page of it."""
-        from platform_ops.sources import exchange
-        from platform_ops.sources.http_desk import Desk
-        from platform_ops.sources.http_pages import Ask, Capture
+        from platform_ops.sources.web import exchange
+        from platform_ops.sources.web.desk import Desk
+        from platform_ops.sources.web.pages import Ask, Capture
 
         entity, hook = Entity.parse(self.entity), self._hook()
         with self._session(hook) as session:
@@ -159,7 +159,7 @@ class ArchivingHttpExportOperator(ArchivingHttpOperator):
         return look
 
     def _defer(self, place: str, deadline_s: float) -> NoReturn:
-        from platform_ops.sources.http_trigger import HttpExportTrigger
+        from platform_ops.sources.web.trigger import HttpExportTrigger
 
         self.defer(
             trigger=HttpExportTrigger(

@@ -20,8 +20,8 @@ from requests.auth import AuthBase, HTTPBasicAuth
 
 from platform_ops.errors import ConfigError, SourceRejected, SourceUnavailable
 from platform_ops.redaction import keep_secret, safe_url
-from platform_ops.sources import exchange
-from platform_ops.sources.http_names import AUTH_FIELDS, Auth
+from platform_ops.sources.web import exchange
+from platform_ops.sources.web.names import AUTH_FIELDS, Auth
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection

@@ -16,9 +16,9 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from platform_ops.entity import Entity
 from platform_ops.errors import PlatformError
 from platform_ops.ingest import site_settings
+from platform_ops.sources.folders.pickup import Checksum, Readiness, Watch
 from platform_ops.sources.folders.reach import Protocol, reach
-from platform_ops.sources.pickup import Checksum, Readiness, Watch
-from platform_ops.sources.selection import Selection
+from platform_ops.sources.folders.selection import Selection
 
 __all__ = ["FilesTrigger"]
 

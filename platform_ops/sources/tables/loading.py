@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from platform_ops import archive
 from platform_ops.ingest.effects import reported
-from platform_ops.sources.rows import address, mark_of, system_of
-from platform_ops.sources.sql_faults import translated
-from platform_ops.sources.statements import quoted
+from platform_ops.sources.tables.faults import translated
+from platform_ops.sources.tables.rows import address, mark_of, system_of
+from platform_ops.sources.tables.statements import quoted
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook

@@ -16,9 +16,9 @@ from airflow.sdk import get_current_context
 from platform_ops.entity import Entity
 from platform_ops.errors import SourceRejected, SourceUnavailable
 from platform_ops.ingest import connection, entity_of
-from platform_ops.sources import exchange
-from platform_ops.sources.http_auth import ClientCredentials, authenticator, without_auth_fields
-from platform_ops.sources.http_calls import archived_call
+from platform_ops.sources.web import exchange
+from platform_ops.sources.web.auth import ClientCredentials, authenticator, without_auth_fields
+from platform_ops.sources.web.calls import archived_call
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection, Context

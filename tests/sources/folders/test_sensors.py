@@ -13,9 +13,9 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
 from platform_ops.settings import Settings
-from platform_ops.sources.file_sensors import ArchivingLocalFilesSensor, ArchivingSftpSensor
-from platform_ops.sources.file_triggers import FilesTrigger
 from platform_ops.sources.files import ArchivingLocalFilesOperator
+from platform_ops.sources.folders.sensors import ArchivingLocalFilesSensor, ArchivingSftpSensor
+from platform_ops.sources.folders.triggers import FilesTrigger
 from platform_ops.testing.runner import run_task
 from tests.fakes.sftp import sftp_server
 

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from platform_ops import archive
 from platform_ops.errors import ConfigError, SourceRejected
 from platform_ops.sources.http import Limits, LinkHeader, Offset
-from platform_ops.sources.http_hook import ArchivingHttpHook
+from platform_ops.sources.web.hook import ArchivingHttpHook
 from platform_ops.testing.runner import run_task
 from tests.fakes.wire import Exchange, Wire, redirect, say, wire
 from tests.sources.outcomes import ENTITY, Fetch, body_of, rejected, unavailable

@@ -10,13 +10,13 @@ import requests
 
 from platform_ops.entity import Entity
 from platform_ops.errors import SourceRejected
-from platform_ops.sources import exchange
-from platform_ops.sources.delivery import Channel, Delivery
-from platform_ops.sources.http_hook import ArchivingHttpHook
-from platform_ops.sources.http_job import Export, Look
-from platform_ops.sources.http_pages import Ask
-from platform_ops.sources.limits import Limits
-from platform_ops.sources.paging import Page
+from platform_ops.sources.web import exchange
+from platform_ops.sources.web.delivery import Channel, Delivery
+from platform_ops.sources.web.hook import ArchivingHttpHook
+from platform_ops.sources.web.job import Export, Look
+from platform_ops.sources.web.limits import Limits
+from platform_ops.sources.web.pages import Ask
+from platform_ops.sources.web.paging import Page
 
 __all__ = ["Desk"]
 

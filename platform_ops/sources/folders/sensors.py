@@ -13,9 +13,9 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from platform_ops.entity import Entity
 from platform_ops.errors import PlatformError, SourceUnavailable
-from platform_ops.sources.file_triggers import FilesTrigger
+from platform_ops.sources.folders.pickup import Checksum, Readiness, Watch
 from platform_ops.sources.folders.reach import Protocol
-from platform_ops.sources.pickup import Checksum, Readiness, Watch
+from platform_ops.sources.folders.triggers import FilesTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -70,9 +70,9 @@ class HttpExportTrigger(BaseTrigger):
     def _look(self) -> tuple[str, float]:
         from platform_ops.entity import Entity
         from platform_ops.errors import PlatformError
-        from platform_ops.sources.http_desk import Desk
-        from platform_ops.sources.http_hook import ArchivingHttpHook
-        from platform_ops.sources.http_job import Export
+        from platform_ops.sources.web.desk import Desk
+        from platform_ops.sources.web.hook import ArchivingHttpHook
+        from platform_ops.sources.web.job import Export
 
         export = Export.from_dict(self.export)
         hook = ArchivingHttpHook("GET", self.http_conn_id)

@@ -16,9 +16,9 @@ import urllib3
 from platform_ops import metrics
 from platform_ops.entity import Entity, Part
 from platform_ops.errors import SourceRejected, SourceTruncated, SourceUnavailable
-from platform_ops.sources import exchange
-from platform_ops.sources.limits import Budget, Limits, Pace
-from platform_ops.sources.paging import Page
+from platform_ops.sources.web import exchange
+from platform_ops.sources.web.limits import Budget, Limits, Pace
+from platform_ops.sources.web.paging import Page
 
 __all__ = ["Channel", "Delivery"]
 

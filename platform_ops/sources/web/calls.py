@@ -13,8 +13,8 @@ from platform_ops import archive
 from platform_ops.entity import Entity
 from platform_ops.errors import SourceTruncated
 from platform_ops.ingest import Capture
-from platform_ops.sources import exchange
 from platform_ops.sources.calls import captured_call
+from platform_ops.sources.web import exchange
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -17,9 +17,9 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from platform_ops.errors import SourceRejected
-from platform_ops.sources import row_types
-from platform_ops.sources.sql_faults import translated
-from platform_ops.sources.statements import Statement, quoted
+from platform_ops.sources.tables import row_types
+from platform_ops.sources.tables.faults import translated
+from platform_ops.sources.tables.statements import Statement, quoted
 from platform_ops.tabular import GROUP_ROWS
 
 if TYPE_CHECKING:
