@@ -116,6 +116,8 @@ class Nursery:
         while living := self._living(sessions):
             self._signal(signal.SIGKILL, living)
             time.sleep(POLL_S)
+        for child in self.children:
+            child.process.wait()  # one may have ended after it was last asked
         self.children.clear()
 
     def _living(self, sessions: set[int]) -> list[int]:
