@@ -123,7 +123,7 @@ os.environ.setdefault("UV_HTTP_TIMEOUT", "180")
 
 LOCKED = ("--constraint", "constraints.txt", "--build-constraints", "constraints.txt")
 AZURITE = "3.35.0"
-# The servers that tests/integration/sources starts: the variable that tells it the program's path, the
+# The servers that tests/integration starts: the variable that tells it the program's path, the
 # program, its Debian package, and the folders beside PATH in which that package puts it.
 SERVERS = {
     "DOVECOT": ("dovecot", "dovecot-imapd", "/usr/sbin"),
@@ -214,6 +214,7 @@ def integration(session: nox.Session) -> None:
     session.install("--editable", ".[all]", "--group", "demo", "--group", "integration", *LOCKED)
     session.env["CHROMIUM"] = _chromium(session)
     session.env["AZURITE"] = _azurite(session)
+    session.env.update(_servers(session, "POSTGRES"))
     _system_program(session, ("prometheus",), package="prometheus")
     apart = "--ignore=tests/integration/sources"  # the session below
     _run_with_grace(session, "pytest", "tests/integration", apart, *session.posargs)
@@ -223,7 +224,7 @@ def integration(session: nox.Session) -> None:
 def sources(session: nox.Session) -> None:
     """Run the tests against real sources: databases and whatever else SERVERS lists."""
     session.install("--editable", ".[all]", "--group", "tests", *LOCKED)
-    session.env.update(_servers(session))
+    session.env.update(_servers(session, *SERVERS))
     _run_with_grace(session, "pytest", "tests/integration/sources", *session.posargs)
 
 
@@ -373,9 +374,10 @@ def _system_program(session: nox.Session, names: tuple[str, ...], package: str) 
     return found
 
 
-def _servers(session: nox.Session) -> dict[str, str]:
-    """Find every program of SERVERS, install what is missing; the paths, by variable."""
-    missing = [package for program, package, _ in SERVERS.values() if not _located(program)]
+def _servers(session: nox.Session, *names: str) -> dict[str, str]:
+    """Find programs of SERVERS by their variables, install what is missing; the paths, by variable."""
+    wanted = [SERVERS[name] for name in names]
+    missing = [package for program, package, _ in wanted if not _located(program)]
     # A hosted runner is not root, and may become it; nobody else's machine is changed by sudo.
     become = () if os.geteuid() == 0 else ("sudo", "--non-interactive", "env")
     if missing and shutil.which("apt-get") and (not become or "CI" in os.environ):
@@ -391,7 +393,7 @@ def _servers(session: nox.Session) -> dict[str, str]:
         session.run_install(
             *(*quiet, *apt, "install", "--no-install-recommends", *missing), external=True
         )
-    found = {name: _located(program) for name, (program, _, _) in SERVERS.items()}
+    found = {name: _located(SERVERS[name][0]) for name in names}
     lacking = [SERVERS[name][1] for name, path in found.items() if path is None]
     if lacking:
         session.error(f"no servers; on Debian: apt-get install {' '.join(lacking)}")

@@ -53,7 +53,8 @@ class Options:
 def main(*, serve: bool, port: int | None, no_site: bool, keep: bool) -> None:
     """Show the whole path on real data: source, Airflow, archive, metrics, replay, site."""
     screen = Screen.standard()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too: a shell that starts it in the background has it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
         _demo(screen, Options(serve, port, not no_site, keep))

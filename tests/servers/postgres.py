@@ -34,6 +34,11 @@ class Postgres:
             f"host=127.0.0.1 port={self.port} dbname=postgres user={USER} password={self.password}"
         )
 
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The same database, as Airflow's own option asks for it."""
+        return f"postgresql+psycopg2://{USER}:{self.password}@127.0.0.1:{self.port}/postgres"
+
     def connect(self) -> psycopg.Connection:
         """A connection of the server's owner."""
         return psycopg.connect(self.dsn, autocommit=True)
