@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         Offset,
         PageNumber,
     )
+    from platform_ops.sources.web.sensor import ArchivingHttpSensor
     from platform_ops.sources.web.since import Since
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "ArchivingHttpExportOperator",
     "ArchivingHttpHook",
     "ArchivingHttpOperator",
+    "ArchivingHttpSensor",
     "ArchivingImapOperator",
     "ArchivingKafkaOperator",
     "ArchivingLocalFilesOperator",
@@ -134,6 +136,7 @@ _HOMES: Final = {
     "platform_ops.sources.web.export": ("ArchivingHttpExportOperator",),
     "platform_ops.sources.web.job": ("Export",),
     "platform_ops.sources.web.hook": ("ArchivingHttpHook",),
+    "platform_ops.sources.web.sensor": ("ArchivingHttpSensor",),
     "platform_ops.sources.web.since": ("Since",),
     "platform_ops.sources.web.limits": ("Limits",),
     "platform_ops.sources.kafka": ("ArchivingKafkaOperator",),

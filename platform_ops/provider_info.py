@@ -25,6 +25,7 @@ _FILES: Final = "Archiving files"
 _FILES_MODULES: Final = ["platform_ops.sources.files"]
 _FILES_SENSORS: Final = ["platform_ops.sources.folders.sensors"]
 _FILES_TRIGGERS: Final = ["platform_ops.sources.folders.triggers"]
+_HTTP_SENSORS: Final = ["platform_ops.sources.web.sensor"]
 _HTTP_TRIGGERS: Final = ["platform_ops.sources.web.trigger"]
 _SQL: Final = "Archiving SQL databases"
 _SQL_MODULES: Final = ["platform_ops.sources.sql"]
@@ -66,7 +67,10 @@ def get_provider_info() -> dict[str, Any]:  # Any: a document of Airflow's schem
             {"integration-name": _HTTP, "python-modules": _HTTP_HOOKS},
             {"integration-name": _SQL, "python-modules": _SQL_HOOKS},
         ],
-        "sensors": [{"integration-name": _FILES, "python-modules": _FILES_SENSORS}],
+        "sensors": [
+            {"integration-name": _FILES, "python-modules": _FILES_SENSORS},
+            {"integration-name": _HTTP, "python-modules": _HTTP_SENSORS},
+        ],
         "triggers": [
             {"integration-name": _FILES, "python-modules": _FILES_TRIGGERS},
             {"integration-name": _HTTP, "python-modules": _HTTP_TRIGGERS},

@@ -19,6 +19,7 @@ PUBLIC = [
     "ArchivingHttpExportOperator",
     "ArchivingHttpHook",
     "ArchivingHttpOperator",
+    "ArchivingHttpSensor",
     "ArchivingImapOperator",
     "ArchivingKafkaOperator",
     "ArchivingLocalFilesOperator",

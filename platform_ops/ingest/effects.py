@@ -9,7 +9,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSkipException,
+)
 
 from platform_ops import metrics
 from platform_ops.archive import Commit, Outcome
@@ -128,7 +132,7 @@ def reported(entity: Entity) -> Iterator[None]:
     """Count a failure by its class, and tell Airflow not to retry what a retry cannot cure."""
     try:
         yield
-    except AirflowSkipException:
+    except (AirflowSkipException, AirflowRescheduleException):  # no failures
         raise
     except DeliveryRefused as err:
         policy = "skip" if err.skip else "fail"

@@ -134,7 +134,7 @@ class ArchivingOperator(BaseOperator):
             self.entity,
             partition_key=self.partition_key,
             map_key=self.map_key,
-            mode=self.mode,
+            mode=self._capture_mode(),
             on_existing=self.on_existing,
             codec=self.codec,
             pack=self.pack,
@@ -162,6 +162,9 @@ class ArchivingOperator(BaseOperator):
         Source: https://openlineage.io/docs/spec/facets/
         """
         return facets_of(self._committed) if self._committed is not None else None
+
+    def _capture_mode(self) -> Mode | None:
+        return self.mode
 
     def _take(self, context: Context, capture: Capture) -> None:
         try:

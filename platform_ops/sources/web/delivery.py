@@ -147,6 +147,20 @@ class Delivery:
         self._current.close()
         return self
 
+    def whole(self) -> requests.Response:
+        """The answer with its body in memory, for code that looks at it; its part can still be written.
+
+        :raises SourceRejected: It is too large to be looked into.
+        """
+        self.read_ahead()
+        assert self._spool is not None  # noqa: S101  # for the type checker: it was made just now
+        body = self._spool.read(PAGE_LIMIT_BYTES + 1)
+        if len(body) > PAGE_LIMIT_BYTES:
+            raise self._too_large()
+        self._spool.seek(0)
+        self._response.raw = exchange.raw_answer(body, self._response.headers, self.status)
+        return self._response
+
     def close(self) -> None:
         """Let go of the connection, read to the end or not."""
         self._current.close()
@@ -186,12 +200,15 @@ class Delivery:
 
     def _keep(self, chunk: bytes, seen: int) -> None:
         if seen > PAGE_LIMIT_BYTES:
-            raise SourceRejected(
-                f"{exchange.name(self._request)}: a page past {PAGE_LIMIT_BYTES >> 20} MiB; ask for "
-                "smaller pages, or leave out pagination= and since="
-            )
+            raise self._too_large()
         assert self._kept is not None  # noqa: S101  # for the type checker: the caller looked
         self._kept.append(chunk)
+
+    def _too_large(self) -> SourceRejected:
+        return SourceRejected(
+            f"{exchange.name(self._request)}: a page past {PAGE_LIMIT_BYTES >> 20} MiB; ask for "
+            "smaller pages, or leave out pagination=, since= and response_check=, which look into it"
+        )
 
     def _check_end(self, seen: int, tail: bytes) -> None:
         """A multipart body says itself where it ends (RFC 2046, section 5.1.1)."""

@@ -52,6 +52,11 @@ class Ask:
             ),
         )
 
+    def unsigned_url(self) -> str:
+        """The whole URL without what the connection adds to it, which may be a key."""
+        with requests.Session() as bare:
+            return str(replace(self, data=None, json=None).prepared(bare).url)
+
     def then(self, step: Next | None, base: str) -> Ask:
         """The request after this one.
 
