@@ -25,7 +25,7 @@ from platform_ops.registry.config import CatalogConfig
 from platform_ops.registry.dags import DagResult
 from platform_ops.registry.discover import FoundPackage, folder_of, packages, source_files
 from platform_ops.registry.entities import EntityResult
-from platform_ops.registry.introspect import ModuleResult
+from platform_ops.registry.introspect import AS_LIBRARY, ModuleResult
 from platform_ops.registry.jobs import ClassJob, DagJob, EntityJob, Job, Result, TableJob
 from platform_ops.registry.linking import linked, once
 from platform_ops.registry.model import (
@@ -42,6 +42,8 @@ from platform_ops.registry.tables import TableResult
 __all__ = ["Builder", "Outcome", "build"]
 
 CACHE_NAME: Final = "airflow-catalog.cache.json"
+# Importing Airflow then sets up neither logging nor a database, which takes a third of its time.
+_AS_LIBRARY: Final = {AS_LIBRARY: "1"}
 
 
 @dataclass(slots=True)
@@ -214,11 +216,12 @@ class Builder:
         with tempfile.TemporaryDirectory(prefix="airflow-catalog-") as scratch:
             home = Path(scratch)
             done = home / "result.json"
+            environment = self.config.worker_environment(home)
             (home / "job.json").write_bytes(adapter(Job).dump_json(job))
             worker = [sys.executable, "-m", "platform_ops.registry.worker"]
             ran = subprocess.run(
                 [*worker, str(home / "job.json"), str(done)],
-                env=self.config.worker_environment(home),
+                env={**_AS_LIBRARY, **environment} if job.classes_alone else environment,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 check=False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import re
 import sys
 import sysconfig
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Final
 
 from platform_ops.facade import public_name
 from platform_ops.registry.additions import additions
@@ -26,7 +28,10 @@ from platform_ops.registry.provider_model import Addition
 from platform_ops.registry.providers import Declared
 from platform_ops.registry.static import read_statically
 
-__all__ = ["Introspector", "ModuleResult"]
+__all__ = ["AS_LIBRARY", "Introspector", "ModuleResult"]
+
+AS_LIBRARY: Final = "_AIRFLOW__AS_LIBRARY"
+"""Airflow's own variable: where it is set, importing Airflow initialises nothing."""
 
 _STDLIB = sysconfig.get_path("stdlib") + "/"
 _CLASS_LINE = re.compile(r"^\s*class\s+(\w+)")
@@ -67,7 +72,7 @@ class Introspector:
         """
         result = ModuleResult(files=[path])
         try:
-            loaded = importlib.import_module(name)
+            loaded = _imported(name)
         except (Exception, SystemExit) as err:  # noqa: BLE001  foreign code may raise anything
             result.problems.append(Problem("module", name, f"{type(err).__name__}: {err}"))
             result.classes += read_statically(name, path, package)
@@ -115,6 +120,17 @@ class Introspector:
     def _walked(self, cls: type) -> bool:
         module = cls.__module__
         return any(module == each or module.startswith(f"{each}.") for each in self._packages)
+
+
+def _imported(name: str) -> ModuleType:
+    """A module; of those that want all of Airflow set up when they are imported, after that."""
+    try:
+        return importlib.import_module(name)
+    except (Exception, SystemExit):  # foreign code may raise anything
+        if not os.environ.pop(AS_LIBRARY, "") or "airflow" not in sys.modules:
+            raise
+    importlib.import_module("airflow.settings").initialize()
+    return importlib.import_module(name)
 
 
 def _top(cls: type) -> str:

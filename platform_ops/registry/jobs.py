@@ -57,6 +57,12 @@ class Job:
     dags: DagJob | None = None
     entities: EntityJob | None = None
 
+    @property
+    def classes_alone(self) -> bool:
+        """Whether classes are described, and nothing is asked of Airflow itself."""
+        others = (self.tables, self.dags, self.entities)
+        return self.classes is not None and not (self.classes.providers or any(others))
+
 
 @dataclass(slots=True)
 class Result:

@@ -175,6 +175,8 @@ def strings_of(cls: type, name: str) -> tuple[str, ...]:
     value = getattr(cls, name, ())
     if isinstance(value, str):
         return (value,)
+    if isinstance(value, set | frozenset):  # which has another order in each process
+        value = sorted(value)
     try:
         return tuple(str(each) for each in value)
     except TypeError:  # a property: only an instance could say

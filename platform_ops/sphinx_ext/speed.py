@@ -26,20 +26,20 @@ _OBJECTS_BETWEEN_COLLECTIONS: Final = 50_000
 def connect(app: Sphinx) -> None:
     """Hurry a build along."""
     default = gc.get_threshold()
-    app.connect("builder-inited", _collect_seldom, priority=900)
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 20, 20)
+    app.connect("builder-inited", _freeze, priority=900)
     app.connect("builder-inited", _keep_templates)
     app.connect("doctree-resolved", _stem_once)
     app.connect("build-finished", lambda *_: gc.set_threshold(*default))
 
 
-def _collect_seldom(app: Sphinx) -> None:
+def _freeze(app: Sphinx) -> None:
     """Leave alone what lives to the end: the catalogue, and the modules of all extensions.
 
     Forked readers and writers then share that memory, too: a collection would write to each object.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 20, 20)
 
 
 def _keep_templates(app: Sphinx) -> None:

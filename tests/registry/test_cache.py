@@ -109,12 +109,20 @@ def get_provider_info():
 """
 
 
+_SET_UP = """# Of Airflow that is set up whole, which an import of a few classes does without.
+from airflow import settings
+PLACE = settings.engine.url
+
+
+"""
+
+
 def test_a_provider_is_asked_again_only_when_it_changed(tmp_path: Path) -> None:
     attic = copied("attic", tmp_path)
     provider = attic.path / "package" / "attic" / "provider.py"
     provider.write_text(provider.read_text() + _WHO_ASKS)
     first = Catalog.from_json(built(attic)[2])
-    attic.replace("package/attic/others.py", "class Chest", "# In a corner.\nclass Chest")
+    attic.replace("package/attic/others.py", "class Chest", _SET_UP + "class Chest")
     imported, _, text = built(attic)
     assert imported == ["module:attic.others"]
     asked = provider.with_suffix(".asked").read_text().split()  # Airflow itself asks as well
@@ -122,6 +130,7 @@ def test_a_provider_is_asked_again_only_when_it_changed(tmp_path: Path) -> None:
     again = Catalog.from_json(text)
     assert again.connections == first.connections
     assert [each.kind for each in again.classes] == [each.kind for each in first.classes]
+    assert [each.static for each in again.classes] == [each.static for each in first.classes]
 
 
 def test_heirs_elsewhere_follow_their_base_and_what_is_gone_leaves(shelf: Root) -> None:

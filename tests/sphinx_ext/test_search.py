@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -49,23 +50,63 @@ def test_the_index_lies_within_the_site_with_the_words_that_it_knows(site: Root)
 
     assert entry["languages"]["en"]["page_count"] == len(documents)
     words = json.loads((site.html / "pagefind" / "words.json").read_text("utf-8"))
-    assert {"ledger", "shortened", "librarian"} <= set(words)
+    assert {"ledger", "shortened", "librarian"} <= set(words["words"])
     assert "airflow-search.js" in site.page("index")
 
 
-def test_the_index_is_made_again_where_a_page_changed_and_only_there(tmp_path: Path) -> None:
+def test_after_an_edit_changed_pages_are_indexed_beside_the_others(tmp_path: Path) -> None:
     site = copied("shelf", tmp_path)
     site.build()
-    words = site.html / "pagefind" / "words.json"
-    first = words.stat().st_mtime_ns
+    index = site.html / "pagefind"
+    words = index / "words.json"
+    first, whole = words.stat().st_mtime_ns, _addresses(index)
+    assert not (index / "later").exists()
 
     site.build()
     assert words.stat().st_mtime_ns == first
 
     guide = site.path / "docs" / "guide.md"
-    guide.write_text(guide.read_text("utf-8") + "\nA zeppelin passes.\n", "utf-8")
+    before = guide.read_text("utf-8")
+    guide.write_text(before + "\nA zeppelin passes.\n", "utf-8")
     site.build()
-    assert "zeppelin" in json.loads(words.read_text("utf-8"))
+    # Sphinx writes the page that lists a changed one again as well.
+    assert set(_addresses(index / "later").values()) == {"/guide.html", "/"}
+    assert _addresses(index) == whole
+    known = json.loads(words.read_text("utf-8"))
+    assert "zeppelin" in known["words"]
+    assert [whole[each] for each in known["replaced"]] == ["/guide.html"]  # the other is as before
+    assert known["later"]
+
+    guide.write_text(before, "utf-8")
+    site.build()
+    assert json.loads(words.read_text("utf-8"))["replaced"] == []  # both say the same of it
+
+    guide.unlink()
+    site.replace("docs/index.rst", "   guide\n", "")
+    site.build()
+    assert "/guide.html" not in {*_addresses(index / "later").values(), *_counted(index)}
+
+
+def test_many_changes_are_worth_a_new_index(tmp_path: Path) -> None:
+    site = copied("shelf", tmp_path)
+    site.build()
+    site.build("-D", "project=Other")  # in the title of every page
+    assert not (site.html / "pagefind" / "later").exists()
+
+
+def _addresses(index: Path) -> dict[str, str]:
+    """Fragment to the page that it tells of."""
+    return {
+        path.stem: json.loads(gzip.decompress(path.read_bytes()).removeprefix(b"pagefind_dcd"))[
+            "url"
+        ]
+        for path in index.glob("fragment/*")
+    }
+
+
+def _counted(index: Path) -> set[str]:
+    replaced = json.loads((index / "words.json").read_text("utf-8"))["replaced"]
+    return {url for name, url in _addresses(index).items() if name not in replaced}
 
 
 def test_a_site_can_do_without(tmp_path: Path) -> None:

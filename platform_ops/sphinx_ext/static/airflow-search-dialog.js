@@ -50,11 +50,14 @@ class Search {
   }
 
   async load() {
-    const words = fetch(new URL("pagefind/words.json", this.root)).then((reply) => reply.json());
+    const known = fetch(new URL("pagefind/words.json", this.root)).then((reply) => reply.json());
     const engine = import(new URL("pagefind/pagefind.js", this.root));
-    [this.pagefind, this.names, this.words] = await Promise.all([engine, loadNames(this.root), words]);
-    await this.pagefind.options({ baseUrl: this.root.pathname, excerptLength: 22 });
-    await this.pagefind.init();
+    const [pagefind, names, { words, replaced, later }] = await Promise.all([engine, loadNames(this.root), known]);
+    Object.assign(this, { pagefind, names, words, replaced: new Set(replaced) });
+    const options = { baseUrl: this.root.pathname, excerptLength: 22 };
+    await pagefind.options(options);
+    await pagefind.init();
+    if (later) await pagefind.mergeIndex(new URL("pagefind/later/", this.root).href, options);
     this.offerFilters(await this.pagefind.filters());
   }
 
@@ -103,10 +106,17 @@ class Search {
     const asked = text.toLowerCase();
     const meant = asked.split(/\s+/).map((word) => (this.knows(word) ? word : closestWord(this.words, word) ?? word)).join(" ");
     if (meant !== asked) {
-      const { results } = await this.pagefind.search(meant, { filters });
-      if (results.length) return { found: results, meant };
+      const found = await this.ask(meant, filters);
+      if (found.length) return { found, meant };
     }
-    return { found: (await this.pagefind.search(text || null, { filters })).results };
+    return { found: await this.ask(text || null, filters) };
+  }
+
+  /** Each page once, and none as it was before the last edit. */
+  async ask(text, filters) {
+    const { results } = await this.pagefind.search(text, { filters });
+    const pages = new Map(results.map((result) => [result.id, result]));
+    return [...pages.values()].filter(({ id }) => !this.replaced.has(id));
   }
 
   /** Whether a word is one of the site's, or the beginning of one; names with dots and digits pass. */
