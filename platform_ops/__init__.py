@@ -5,8 +5,9 @@ Importing this package imports neither Airflow nor a source; names load when the
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from platform_ops.facade import deferred
 
 if TYPE_CHECKING:
     from platform_ops import archive as archive
@@ -169,15 +170,5 @@ _HOMES: Final = {
 }
 
 
-def __getattr__(name: str) -> Any:  # Any: whatever the facade exports
-    for home, names in _HOMES.items():
-        if name in names:
-            module = import_module(home)
-            value = module if home == f"{__name__}.{name}" else getattr(module, name)
-            globals()[name] = value
-            return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+if not TYPE_CHECKING:  # a checker would take every name for one of this package
+    __getattr__, __dir__ = deferred(__name__, _HOMES)

@@ -21,7 +21,7 @@ from airflow.policies import hookimpl
 
 if TYPE_CHECKING:
     from platform_ops.conventions import Agreed, Convention, Hit
-    from platform_ops.settings.load import Loaded
+    from platform_ops.settings.loading import Loaded
 
 __all__ = ["dag_policy", "task_policy"]
 

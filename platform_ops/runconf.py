@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
-from platform_ops.entity import Entity, Slot
 from platform_ops.errors import ConfigError
-from platform_ops.settings import Mode, Settings
+from platform_ops.settings import Mode
+
+if TYPE_CHECKING:
+    from platform_ops.entity import Entity, Slot
+    from platform_ops.settings import Settings
 
 __all__ = ["CONF_KEY", "Wish", "one_of"]
 
@@ -81,6 +84,8 @@ class Wish:
 
     def slot(self, own: Slot) -> Slot:
         """The run's own slot, or the one at the time that the replay names."""
+        from platform_ops.entity import Slot
+
         if self.time_utc is None:
             return own
         return Slot(own.entity, self.time_utc, own.partition_key, own.map_key, own.team)

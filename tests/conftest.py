@@ -44,9 +44,9 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in os.environ:
         if name.startswith(("PLATFORM_OPS", "AWS_", "AZURE_", "GOOGLE_")):
             monkeypatch.delenv(name)
-    store.at.cache_clear()
+    store.opened.cache_clear()
     yield
-    store.at.cache_clear()
+    store.opened.cache_clear()
 
 
 @pytest.fixture(scope="session")

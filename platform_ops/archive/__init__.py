@@ -4,43 +4,52 @@ It needs no Airflow: an analyst opens, finds and verifies with the base install.
 the site's settings where they are not passed.
 """
 
-from platform_ops.archive.bag import Bag
-from platform_ops.archive.content import Body
-from platform_ops.archive.finding import evidence, files, find, index, rehearse, status
-from platform_ops.archive.holding import Hold, Release
-from platform_ops.archive.index import Index, Question
-from platform_ops.archive.keep import LeftAlone, Stray
-from platform_ops.archive.keeping import (
-    erase,
-    expire,
-    export,
-    hold,
-    holds,
-    release,
-    shards,
-    sweep,
-    verify,
-)
-from platform_ops.archive.pack import Member
-from platform_ops.archive.place import root, url
-from platform_ops.archive.reading import (
-    as_arrow,
-    batches,
-    bodies,
-    manifest,
-    newest,
-    open,
-    refer,
-    revisions,
-)
-from platform_ops.archive.refused import Evidence
-from platform_ops.archive.rehearsal import Scene
-from platform_ops.archive.removal import Removal
-from platform_ops.archive.status import Status
-from platform_ops.archive.store import Store, use_credentials
-from platform_ops.archive.taking import session
-from platform_ops.archive.verify import Fault, Verdict
-from platform_ops.archive.write import Commit, Outcome, Session
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from platform_ops.facade import deferred
+
+if TYPE_CHECKING:
+    from platform_ops.archive.arrivals import Status
+    from platform_ops.archive.bag import Bag
+    from platform_ops.archive.content import Body
+    from platform_ops.archive.credentials import use_credentials
+    from platform_ops.archive.finding import evidence, files, find, index, rehearse, status
+    from platform_ops.archive.holding import Hold, Release
+    from platform_ops.archive.indexing import Index, Question
+    from platform_ops.archive.keep import LeftAlone, Stray
+    from platform_ops.archive.keeping import (
+        erase,
+        expire,
+        export,
+        hold,
+        holds,
+        release,
+        shards,
+        sweep,
+        verify,
+    )
+    from platform_ops.archive.outcome import Commit, Outcome
+    from platform_ops.archive.pack import Member
+    from platform_ops.archive.place import root, url
+    from platform_ops.archive.reading import (
+        as_arrow,
+        batches,
+        bodies,
+        manifest,
+        newest,
+        open,
+        refer,
+        revisions,
+    )
+    from platform_ops.archive.refused import Evidence
+    from platform_ops.archive.rehearsal import Scene
+    from platform_ops.archive.removal import Removal
+    from platform_ops.archive.store import Store
+    from platform_ops.archive.taking import session
+    from platform_ops.archive.verifying import Fault, Verdict
+    from platform_ops.archive.write import Session
 
 __all__ = [
     "Bag",
@@ -90,3 +99,48 @@ __all__ = [
     "use_credentials",
     "verify",
 ]
+
+_HOMES: Final = {
+    "platform_ops.archive.bag": ("Bag",),
+    "platform_ops.archive.content": ("Body",),
+    "platform_ops.archive.credentials": ("use_credentials",),
+    "platform_ops.archive.finding": ("evidence", "files", "find", "index", "rehearse", "status"),
+    "platform_ops.archive.holding": ("Hold", "Release"),
+    "platform_ops.archive.indexing": ("Index", "Question"),
+    "platform_ops.archive.keep": ("LeftAlone", "Stray"),
+    "platform_ops.archive.keeping": (
+        "erase",
+        "expire",
+        "export",
+        "hold",
+        "holds",
+        "release",
+        "shards",
+        "sweep",
+        "verify",
+    ),
+    "platform_ops.archive.outcome": ("Commit", "Outcome"),
+    "platform_ops.archive.pack": ("Member",),
+    "platform_ops.archive.place": ("root", "url"),
+    "platform_ops.archive.reading": (
+        "as_arrow",
+        "batches",
+        "bodies",
+        "manifest",
+        "newest",
+        "open",
+        "refer",
+        "revisions",
+    ),
+    "platform_ops.archive.refused": ("Evidence",),
+    "platform_ops.archive.rehearsal": ("Scene",),
+    "platform_ops.archive.removal": ("Removal",),
+    "platform_ops.archive.arrivals": ("Status",),
+    "platform_ops.archive.store": ("Store",),
+    "platform_ops.archive.taking": ("session",),
+    "platform_ops.archive.verifying": ("Fault", "Verdict"),
+    "platform_ops.archive.write": ("Session",),
+}
+
+if not TYPE_CHECKING:  # a checker would take every name for one of this package
+    __getattr__, __dir__ = deferred(__name__, _HOMES)

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TypedDict, Unpack
 
-from platform_ops.archive import read, refused, rehearsal
-from platform_ops.archive import status as statuses
-from platform_ops.archive.index import Index, Question
+from platform_ops.archive import arrivals, read, refused, rehearsal
+from platform_ops.archive.arrivals import Status
+from platform_ops.archive.indexing import Index, Question
 from platform_ops.archive.place import require_zone, root, site_of, template_of, templates_of
 from platform_ops.archive.refused import Evidence
 from platform_ops.archive.rehearsal import Scene
-from platform_ops.archive.status import Status
 from platform_ops.archive.store import locate
 from platform_ops.archive.tombstones import tombstone_key
 from platform_ops.entity import Entity, Manifest
@@ -133,7 +132,7 @@ def status(
     for prefix in Question(named).prefixes(templates) if fresh else ():
         known.refresh(prefix)
     agreement = site.declared(named) or EntitySettings()
-    return statuses.status(
+    return arrivals.status(
         known, templates, named, agreement, now=datetime.now(UTC), since=since, until=until
     )
 

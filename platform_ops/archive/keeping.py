@@ -8,15 +8,25 @@ from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
 
-from platform_ops.archive import bag, browse, erasure, excise, expiry, holding, keep, read, refused
-from platform_ops.archive import verify as checking
+from platform_ops.archive import (
+    bag,
+    browse,
+    erasure,
+    excise,
+    expiry,
+    holding,
+    keep,
+    read,
+    refused,
+    verifying,
+)
 from platform_ops.archive.bag import Bag
 from platform_ops.archive.finding import find
 from platform_ops.archive.holding import Hold, Release
 from platform_ops.archive.keep import LeftAlone, Stray
 from platform_ops.archive.place import root, site_of, template_of, url
 from platform_ops.archive.removal import Removal
-from platform_ops.archive.verify import Verdict
+from platform_ops.archive.verifying import Verdict
 from platform_ops.entity import Entity, Slot
 from platform_ops.errors import NotArchived
 from platform_ops.settings import Settings
@@ -48,7 +58,7 @@ def verify(
     :param day: Which of them; today's where unset.
     :raises ConfigError: The share is not between 0 and 1.
     """
-    return checking.verify(root(settings), prefix, share=share, day=day)
+    return verifying.verify(root(settings), prefix, share=share, day=day)
 
 
 def sweep(

@@ -7,7 +7,7 @@ exception from the chunks leaves nothing under the key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,17 +15,16 @@ from functools import lru_cache
 from time import sleep
 from typing import Final, Protocol
 
+from platform_ops.archive import credentials
+from platform_ops.archive.credentials import Credentials
 from platform_ops.archive.services import SERVICES, encrypted
 from platform_ops.errors import ArchiveUnavailable, ConfigError, NotArchived
 
-__all__ = ["Credentials", "Entry", "Level", "Store", "at", "locate", "put_once", "use_credentials"]
+__all__ = ["Entry", "Level", "Store", "at", "locate", "put_once"]
 
 READ_CHUNK_BYTES: Final = 1 << 20
 _PUT_ATTEMPTS: Final = 5
 _PUT_PAUSE_S: Final = 0.05
-
-Credentials = Callable[[str, str], Mapping[str, str]]
-"""From the name of a connection and the root's scheme to the options of the object store client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +113,6 @@ class Store(Protocol):
         """Remove the object, durably; none is no error. For keeping alone: writers never do (ADR 0003)."""
 
 
-_resolve: Credentials | None = None
-
-
-def use_credentials(resolve: Credentials | None) -> None:
-    """Install what turns a connection's name into client options; ``ingest`` does, at import."""
-    global _resolve  # noqa: PLW0603  # the one seam to Airflow's connections
-    _resolve = resolve
-    at.cache_clear()
-
-
 def locate(store: Store, key: str) -> str:
     """The URL of a key: keys enter as they are, since fsspec and engines decode no ``%XX`` either."""
     return f"{store.url}/{key}"
@@ -152,7 +141,6 @@ def put_once(store: Store, key: str, data: bytes) -> bool:
     )
 
 
-@lru_cache(maxsize=32)
 def at(
     root: str,
     connection: str | None = None,
@@ -165,6 +153,17 @@ def at(
     :param encryption: How S3 is told to encrypt what is written, and ``kms_key`` by which key.
     :raises ConfigError: Another scheme, or a connection where nothing can resolve it.
     """
+    return opened(root, connection, encryption, kms_key, credentials.in_use())
+
+
+@lru_cache(maxsize=32)
+def opened(
+    root: str,
+    connection: str | None,
+    encryption: str | None,
+    kms_key: str | None,
+    resolve: Credentials | None,
+) -> Store:
     # Not urlsplit: "#" and "?" are letters of a folder's name like any other.
     scheme, _, path = root.partition("://")
     if scheme == "file":
@@ -174,18 +173,9 @@ def at(
     if scheme in SERVICES:
         from platform_ops.archive.objects import ObjectStore
 
-        options = {**_options(connection, scheme), **encrypted(encryption, kms_key)}
+        options = {
+            **credentials.options(connection, scheme, resolve),
+            **encrypted(encryption, kms_key),
+        }
         return ObjectStore(root, options)
     raise ConfigError(f"{root!r}: no store for {scheme!r}; right are: file, {', '.join(SERVICES)}")
-
-
-def _options(connection: str | None, scheme: str) -> Mapping[str, str]:
-    if connection is None:
-        return {}
-    if _resolve is None:
-        raise ConfigError(
-            f"archive.connection = {connection!r} needs Airflow to resolve it; outside of Airflow "
-            "set the store's own environment variables (AWS_ACCESS_KEY_ID …) and unset it with "
-            "PLATFORM_OPS__ARCHIVE__CONNECTION="
-        )
-    return _resolve(connection, scheme)

@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from secrets import token_bytes
 from types import TracebackType
 from typing import Literal, Self
@@ -20,6 +19,7 @@ from platform_ops.archive import content, excisions, read, refused
 from platform_ops.archive.codec import require
 from platform_ops.archive.inspection import Acceptance, Inspection
 from platform_ops.archive.intake import Intake
+from platform_ops.archive.outcome import Commit, Outcome
 from platform_ops.archive.pack import Member
 from platform_ops.archive.refused import Evidence
 from platform_ops.archive.store import Store, locate, put_once
@@ -29,7 +29,6 @@ from platform_ops.entity import (
     Manifest,
     Part,
     Payload,
-    Reference,
     RunIdentity,
     Slot,
     Stored,
@@ -48,42 +47,12 @@ from platform_ops.errors import (
 from platform_ops.settings import Codec
 from platform_ops.url_scheme import Template, manifest_key, payload_key, template_key
 
-__all__ = ["Commit", "Outcome", "Policy", "Session"]
+__all__ = ["Policy", "Session"]
 
 Policy = Literal["revise", "reuse", "fail"]
 
 _COMMIT_ATTEMPTS = 100
 """Rivals beat a writer at most once each; past this many something else is wrong."""
-
-
-class Outcome(StrEnum):
-    """How a session ended."""
-
-    CREATED = "created"
-    """A revision that was not there before."""
-    UNCHANGED = "unchanged"
-    """A new revision whose payloads are those of the revision before."""
-    ADOPTED = "adopted"
-    """This run, or a rival with equal bytes, had committed already."""
-    REUSED = "reused"
-    """Policy ``reuse``, and the slot was filled."""
-    NOTHING_NEW = "nothing new"
-    """The source has nothing newer than a revision that is there; no other was made."""
-    REPLAYED = "replayed"
-    """Read from the archive on request; the source was not asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """A revision that is visible, and how it came to be.
-
-    :param conflicts: Rivals that took a revision number first.
-    """
-
-    manifest: Manifest
-    reference: Reference
-    outcome: Outcome
-    conflicts: int = 0
 
 
 @dataclass(slots=True)

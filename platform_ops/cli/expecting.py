@@ -11,7 +11,7 @@ import click
 
 from platform_ops import archive as archives
 from platform_ops.archive import Question, browse
-from platform_ops.archive.status import Arrival, State, Status
+from platform_ops.archive.arrivals import Arrival, State, Status
 from platform_ops.archive.store import Store, locate
 from platform_ops.cli import FAULTY
 from platform_ops.cli.arguments import Site, entity_argument, range_options

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from platform_ops.archive import Commit, Member, Session
-from platform_ops.entity import Manifest, Origin, Part, Payload, Reference, Slot
 from platform_ops.errors import PlatformError
-from platform_ops.ingest.produced import Production
+
+if TYPE_CHECKING:
+    from platform_ops.archive import Commit, Member, Session
+    from platform_ops.entity import Manifest, Origin, Part, Payload, Reference, Slot
 
 __all__ = ["Capture", "Unchanged"]
 
@@ -98,6 +100,9 @@ class Capture:
         :param origin: Where it came from; this task where unset.
         :raises NotArchivable: It is of no kind that the archive takes.
         """
+        from platform_ops.entity import Origin
+        from platform_ops.ingest.produced import Production
+
         if self._session is None:
             raise PlatformError(f"{self.slot}: is archived already; take only while it is pending")
         task = f"{self._session.run.dag_id}/{self._session.run.task_id}"

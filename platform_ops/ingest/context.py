@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from airflow.sdk import Asset, BaseHook, conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
-from platform_ops import credentials, settings
+from platform_ops import settings
 from platform_ops.entity import Entity, RunIdentity, Slot
 from platform_ops.errors import ConnectionMissing, UrlError
-from platform_ops.settings import Settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection, Context
+
+    from platform_ops.settings import Settings
 
 __all__ = [
     "asset",
@@ -61,6 +62,8 @@ def connection(conn_id: str) -> Connection:
 
 def store_options(conn_id: str, scheme: str) -> dict[str, str]:
     """Client options of the archive's store, from an Airflow connection."""
+    from platform_ops import credentials
+
     return credentials.store_options(connection(conn_id), scheme)
 
 

@@ -12,14 +12,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from platform_ops.archive import Outcome
-from platform_ops.entity import Manifest, Part
 from platform_ops.errors import ConfigError, PlatformError
-from platform_ops.ingest.capture import Capture, Unchanged
 from platform_ops.ingest.context import asset, slot_of
 from platform_ops.ingest.docs_link import DocsLink
-from platform_ops.ingest.effects import TAKEN, reported
-from platform_ops.ingest.lineage import facets_of
-from platform_ops.ingest.replay import changed_request
 from platform_ops.ingest.session import archive_session, require_known
 from platform_ops.settings import Codec, Mode, OnExisting
 
@@ -28,6 +23,9 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperatorLink, Context
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
     from airflow.sdk.types import RuntimeTaskInstanceProtocol as RuntimeTaskInstance
+
+    from platform_ops.entity import Manifest, Part
+    from platform_ops.ingest.capture import Capture
 
 __all__ = ["ArchivingOperator"]
 
@@ -130,6 +128,8 @@ class ArchivingOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:  # Any: JSON values
         """Run the one path; the result is the reference as a plain dictionary."""
+        from platform_ops.ingest.effects import TAKEN, reported
+
         with archive_session(
             self.entity,
             partition_key=self.partition_key,
@@ -161,12 +161,16 @@ class ArchivingOperator(BaseOperator):
 
         Source: https://openlineage.io/docs/spec/facets/
         """
+        from platform_ops.ingest.lineage import facets_of
+
         return facets_of(self._committed) if self._committed is not None else None
 
     def _capture_mode(self) -> Mode | None:
         return self.mode
 
     def _take(self, context: Context, capture: Capture) -> None:
+        from platform_ops.ingest.capture import Unchanged
+
         try:
             with _released(self.fetch(context)) as parts:
                 for part in parts:
@@ -176,6 +180,8 @@ class ArchivingOperator(BaseOperator):
             capture.settle(told.manifest)
 
     def _warn_of_change(self, context: Context, capture: Capture) -> None:
+        from platform_ops.ingest.replay import changed_request
+
         if slot_of(context, capture.slot.entity).time_utc != capture.slot.time_utc:
             return  # another day's slot answers another day's request
         try:

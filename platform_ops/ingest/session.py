@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, get_args
 
 from airflow.sdk import get_current_context
 
-from platform_ops import archive, metrics
+from platform_ops import archive
 from platform_ops.entity import Entity
 from platform_ops.errors import ConfigError
-from platform_ops.ingest.capture import Capture
 from platform_ops.ingest.context import entity_of, identity_of, site_settings, slot_of, versions
-from platform_ops.ingest.effects import reported, take_effect
-from platform_ops.ingest.replay import replayed
-from platform_ops.runconf import Wish, one_of
-from platform_ops.settings import Codec, Mode, OnExisting, Settings
+from platform_ops.settings import Codec, Mode, OnExisting
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from platform_ops.ingest.capture import Capture
+    from platform_ops.settings import Settings
 
 __all__ = ["archive_session", "require_known"]
 
@@ -51,6 +50,11 @@ def archive_session(
     :raises AirflowFailException: An error that a retry cannot cure; its cause is the error itself.
     :raises PlatformError: An error that a retry may cure.
     """
+    from platform_ops.ingest.capture import Capture
+    from platform_ops.ingest.effects import reported, take_effect
+    from platform_ops.ingest.replay import replayed
+    from platform_ops.runconf import Wish
+
     parsed = entity_of(entity)
     within = context or get_current_context()
     with reported(parsed):
@@ -92,10 +96,14 @@ def require_known(
     }
     for name, (value, choices) in given.items():
         if value is not None and value not in get_args(choices):
+            from platform_ops.runconf import one_of
+
             raise ConfigError(f"{name}={value!r} does not exist; right are: {one_of(choices)}")
 
 
 def _require_declared(site: Settings, entity: Entity) -> None:
+    from platform_ops import metrics
+
     site.entity(entity)
     if site.declared(entity) is None:
         log.warning("entity %s is not declared in platform.toml", entity)

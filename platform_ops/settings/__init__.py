@@ -7,19 +7,23 @@ option ``[platform_ops] config``, handed in by ``ingest``), ``$PLATFORM_OPS_CONF
 takes the file's value back to the default.
 """
 
-from platform_ops.settings.conventions import ConventionSettings, RuleSettings
-from platform_ops.settings.faults import OVERRIDE_PREFIX
-from platform_ops.settings.load import CONFIG_ENV, Loaded, load
-from platform_ops.settings.model import (
-    ArchiveSettings,
-    Codec,
-    EntitySettings,
-    Mode,
-    OnExisting,
-    Reaction,
-    Settings,
-    SourceSettings,
-)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from platform_ops.facade import deferred
+
+if TYPE_CHECKING:
+    from platform_ops.settings.choices import Codec, Mode, OnExisting, Reaction
+    from platform_ops.settings.conventions import ConventionSettings, RuleSettings
+    from platform_ops.settings.faults import OVERRIDE_PREFIX
+    from platform_ops.settings.loading import CONFIG_ENV, Loaded, load
+    from platform_ops.settings.model import (
+        ArchiveSettings,
+        EntitySettings,
+        Settings,
+        SourceSettings,
+    )
 
 __all__ = [
     "CONFIG_ENV",
@@ -37,3 +41,19 @@ __all__ = [
     "SourceSettings",
     "load",
 ]
+
+_HOMES: Final = {
+    "platform_ops.settings.conventions": ("ConventionSettings", "RuleSettings"),
+    "platform_ops.settings.faults": ("OVERRIDE_PREFIX",),
+    "platform_ops.settings.loading": ("CONFIG_ENV", "Loaded", "load"),
+    "platform_ops.settings.model": (
+        "ArchiveSettings",
+        "EntitySettings",
+        "Settings",
+        "SourceSettings",
+    ),
+    "platform_ops.settings.choices": ("Codec", "Mode", "OnExisting", "Reaction"),
+}
+
+if not TYPE_CHECKING:  # a checker would take every name for one of this package
+    __getattr__, __dir__ = deferred(__name__, _HOMES)

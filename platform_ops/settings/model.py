@@ -15,6 +15,7 @@ from platform_ops.entity import Entity
 from platform_ops.errors import EntityUndeclared
 from platform_ops.redaction import FieldPath
 from platform_ops.schedule import Schedule
+from platform_ops.settings.choices import Codec, Encryption, Mode, OnExisting, Reaction
 from platform_ops.settings.conventions import ConventionSettings
 from platform_ops.settings.section import Section
 from platform_ops.url_scheme import DEFAULT_TEMPLATE, Template
@@ -33,12 +34,6 @@ __all__ = [
     "SourceSettings",
     "toml_key",
 ]
-
-OnExisting = Literal["revise", "reuse", "fail"]
-Mode = Literal["auto", "refetch", "replay"]
-Codec = Literal["none", "gzip", "zstd"]
-Reaction = Literal["fail", "warn", "skip", "accept"]
-Encryption = Literal["AES256", "aws:kms", "aws:kms:dsse"]
 
 
 def _checked_template(text: str) -> str:

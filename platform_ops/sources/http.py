@@ -11,32 +11,32 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow.sdk.log import mask_secret
 
-from platform_ops.entity import Entity, Part
+from platform_ops.entity import Entity
 from platform_ops.errors import ConfigError, SourceRejected
+from platform_ops.facade import deferred
 from platform_ops.ingest import ArchivingOperator, slot_of, watermark_of
 from platform_ops.redaction import is_secret_name, safe_url
 from platform_ops.sources.web.limits import Limits
-from platform_ops.sources.web.paging import (
-    Cursor,
-    GraphQLCursor,
-    JsonLink,
-    LinkHeader,
-    Next,
-    Offset,
-    Page,
-    PageNumber,
-    Pagination,
-    pagination_of,
-)
-from platform_ops.sources.web.since import Mark, Since
 
 if TYPE_CHECKING:
     import requests
     from airflow.sdk import Context
 
-    from platform_ops.entity import Manifest
+    from platform_ops.entity import Manifest, Part
     from platform_ops.sources.web.hook import ArchivingHttpHook
     from platform_ops.sources.web.pages import Ask
+    from platform_ops.sources.web.paging import (
+        Cursor,
+        GraphQLCursor,
+        JsonLink,
+        LinkHeader,
+        Next,
+        Offset,
+        Page,
+        PageNumber,
+        Pagination,
+    )
+    from platform_ops.sources.web.since import Since
 
 __all__ = [
     "ArchivingHttpOperator",
@@ -52,6 +52,24 @@ __all__ = [
     "Pagination",
     "Since",
 ]
+
+_HOMES: Final = {
+    "platform_ops.sources.web.paging": (
+        "Cursor",
+        "GraphQLCursor",
+        "JsonLink",
+        "LinkHeader",
+        "Next",
+        "Offset",
+        "Page",
+        "PageNumber",
+        "Pagination",
+    ),
+    "platform_ops.sources.web.since": ("Since",),
+}
+
+if not TYPE_CHECKING:  # most DAG files read one page, and need none of these
+    __getattr__, _ = deferred(__name__, _HOMES)
 
 DEFAULT_CONNECTION: Final = "archiving_http_default"
 _LIMITS: Final = Limits()
@@ -127,7 +145,7 @@ class ArchivingHttpOperator(ArchivingOperator):
         self.data = data
         self.json = json
         self.headers = headers
-        self.pagination = pagination_of(pagination)
+        self.pagination = _pagination(pagination)
         self.since = since
         self.conditional = conditional
         self.limits = limits or _LIMITS
@@ -160,6 +178,7 @@ class ArchivingHttpOperator(ArchivingOperator):
     def fetch(self, context: Context) -> Iterator[Part]:
         """One part for each page."""
         from platform_ops.sources.web.pages import Capture, opening
+        from platform_ops.sources.web.since import Mark
 
         entity = Entity.parse(self.entity)
         hook = self._hook()
@@ -226,3 +245,16 @@ class ArchivingHttpOperator(ArchivingOperator):
 
         own = slot_of(context, Entity.parse(self.entity), self.partition_key, self.map_key)
         return newest_answer(own, exchange.fingerprint(request))
+
+
+def _pagination(
+    given: Pagination
+    | Callable[[Page], Next | Mapping[str, Any] | str | None]  # Any: parameters of a URL
+    | None,
+) -> Pagination | None:
+    """What was given, as a pagination; a DAG file that gives none loads none."""
+    if given is None:
+        return None
+    from platform_ops.sources.web.paging import pagination_of
+
+    return pagination_of(given)

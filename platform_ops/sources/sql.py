@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.log import mask_secret
 
-from platform_ops import metrics
 from platform_ops.entity import Entity, Origin, Part, Reference
 from platform_ops.errors import ConfigError, ConnectionMissing
 from platform_ops.ingest import ArchivingOperator, connection, slot_of
 from platform_ops.redaction import is_secret_name
-from platform_ops.sources.tables import drift, loading
 from platform_ops.sources.tables.partitions import partitions
 from platform_ops.sources.tables.rows import address, answered, mark_of, system_of
 from platform_ops.sources.tables.statements import (
@@ -29,7 +27,6 @@ from platform_ops.sources.tables.statements import (
     require_query,
 )
 from platform_ops.sources.tables.watermarks import Bounds, Highest
-from platform_ops.tabular import parquet_part
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
@@ -113,6 +110,10 @@ class ArchivingSqlOperator(ArchivingOperator):
 
     def fetch(self, context: Context) -> Iterator[Part]:
         """The rows as one part."""
+        from platform_ops import metrics
+        from platform_ops.sources.tables import drift
+        from platform_ops.tabular import parquet_part
+
         hook = _hook(self.conn_id)
         entity, began_s = Entity.parse(self.entity), time.monotonic()
         slot = slot_of(context, entity, self.partition_key, self.map_key)
@@ -212,6 +213,8 @@ class ArchivingSqlToSqlOperator(ArchivingSqlOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:  # Any: JSON values
         """Archive first, then load what was archived; also by a retry or a replay that only reads it."""
+        from platform_ops.sources.tables import loading
+
         plain = super().execute(context)
         loading.load(
             lambda: _hook(self.to_conn_id),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from platform_ops import archive
-from platform_ops.archive import Outcome
+from platform_ops.archive import Outcome, store
 from platform_ops.entity import Manifest, RunIdentity
 from platform_ops.errors import ArchiveError, PlatformError
 from platform_ops.settings import Settings
@@ -109,7 +109,7 @@ def _site(folder: Path, name: str, how: How, over: bool) -> Settings:
             parts = [part(b"before", "a"), part(BODIES[1], "b")]
             commit(_settings(base, how), *parts, by=run("another"))
         shutil.copytree(base, root)
-    archive.store.at.cache_clear()  # what one process knows of folders, the next does not
+    store.opened.cache_clear()  # what one process knows of folders, the next does not
     return _settings(root, how)
 
 
@@ -157,7 +157,7 @@ def _killed(site: Settings, step: int, moment: Moment) -> Names:
 
 def _half_visible(site: Settings, over: bool) -> Iterator[str]:
     """A crash leaves nothing visible or everything."""
-    archive.store.at.cache_clear()
+    store.opened.cache_clear()
     if found := faults(site):
         yield f"verify before the retry: {found}"
     visible = _bodies(site)[int(over) :]
@@ -169,7 +169,7 @@ def _after_retry(
     site: Settings, over: bool, identity: RunIdentity, bodies: tuple[bytes, bytes], names: Names
 ) -> Iterator[str]:
     """A retry leaves one revision of the run, whole, and nothing that a power failure could take."""
-    archive.store.at.cache_clear()
+    store.opened.cache_clear()
     committed = _bodies(site)[int(over) :]
     lost: list[str] = []
     system = OperatingSystem(names=names)

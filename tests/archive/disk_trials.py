@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from platform_ops import archive
+from platform_ops.archive import store
 from platform_ops.errors import ArchiveError, PlatformError
 from tests.fakes.operating_system import Moment, OperatingSystem
 
@@ -74,11 +74,11 @@ class Trial(Generic[State]):
         return [each for each in numbered if moment != "torn" or each[1] == "write"]
 
     def _prepared(self, folder: Path) -> State:
-        archive.store.at.cache_clear()  # what one process knows of folders, the next does not
+        store.opened.cache_clear()  # what one process knows of folders, the next does not
         return self.prepare(folder)
 
     def _done(self, state: State, system: OperatingSystem) -> None:
-        archive.store.at.cache_clear()
+        store.opened.cache_clear()
         with system.installed():
             self.work(state)
 
@@ -92,5 +92,5 @@ class Trial(Generic[State]):
         return []
 
     def _violations(self, state: State) -> list[str]:
-        archive.store.at.cache_clear()
+        store.opened.cache_clear()
         return list(self.broken(state))

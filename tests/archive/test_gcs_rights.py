@@ -50,7 +50,7 @@ def become(guarded: GcsServer, monkeypatch: pytest.MonkeyPatch) -> As:
     def become(role: str) -> None:
         monkeypatch.setenv("GOOGLE_BASE_URL", guarded.url)
         monkeypatch.setenv("GOOGLE_BEARER_TOKEN", role)
-        store.at.cache_clear()
+        store.opened.cache_clear()
 
     return become
 

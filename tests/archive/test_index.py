@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from platform_ops import archive
-from platform_ops.archive.index import Index, Question, Refreshed, reading
-from platform_ops.archive.index.rows import row_of
+from platform_ops.archive.indexing import Index, Question, Refreshed, reading
+from platform_ops.archive.indexing.rows import row_of
 from platform_ops.entity import Entity, Manifest, Origin, Part, Slot
 from platform_ops.errors import ArchiveCorrupt, PlatformError
 from platform_ops.settings import Settings

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from platform_ops import archive
-from platform_ops.archive.index import Index, Question
-from platform_ops.archive.index.question import UNREAD
+from platform_ops.archive.indexing import Index, Question
+from platform_ops.archive.indexing.question import UNREAD
 from platform_ops.entity import Origin, Part
 from platform_ops.settings import Settings
 from tests.archive.places import Place

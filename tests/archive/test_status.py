@@ -10,7 +10,7 @@ import pytest
 
 from platform_ops import archive
 from platform_ops.archive import Status
-from platform_ops.archive.status import status
+from platform_ops.archive.arrivals import status
 from platform_ops.settings import EntitySettings, Settings
 from platform_ops.url_scheme import Template
 from tests.archive.places import Disk, settings_of

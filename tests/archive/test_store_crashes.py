@@ -136,7 +136,7 @@ def test_a_passing_fault_is_mended_within_the_try(
     monkeypatch.setenv("PLATFORM_OPS_STORE_ATTEMPTS", "3")
     for step in range(1, len(lines) + 1):
         site = new_site(bucket)
-        store.at.cache_clear()
+        store.opened.cache_clear()
         proxy.arm(fault, step)
         creates = "templates/" in lines[step - 1] or lines[step - 1].endswith(".json")
         if fault == "refused" and creates and lines[step - 1].startswith("PUT"):

@@ -66,7 +66,7 @@ def litter(
     """Strays in a bucket behind the proxy, for a client that asks each thing once."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    store.at.cache_clear()
+    store.opened.cache_clear()
     proxy.arm(None, 0)
     return littered(Bucket(s3_server, s3_bucket))
 

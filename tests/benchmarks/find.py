@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from platform_ops.archive import store
-from platform_ops.archive.index import Index, Question, insert, note, tables
-from platform_ops.archive.index.rows import Row, checksum, microseconds
+from platform_ops.archive.indexing import Index, Question, insert, note, tables
+from platform_ops.archive.indexing.rows import Row, checksum, microseconds
 from platform_ops.entity import Entity, Manifest, Origin, Payload, RunIdentity, Slot
 from platform_ops.url_scheme import DEFAULT_TEMPLATE, Template, manifest_key
 

@@ -18,6 +18,9 @@ OPERATORS: Final = 100
 ROUNDS: Final = 9
 PROMISE: Final = 1.1
 """A hundred archiving operators are parsed within this many times a hundred stock ones."""
+IMPORT_PROMISE_MS: Final = 20
+"""What importing an archiving operator and the archive adds to a DAG file that has imported Airflow."""
+HEADER: Final = ("a DAG file, ms of processor time", "import", f"{OPERATORS} operators")
 
 _IMPORT: Final = """
 import json, time
@@ -30,7 +33,11 @@ print(json.dumps([middle - started, time.process_time() - middle]))
 _STATEMENTS: Final = {
     "ArchivingHttpOperator": "from platform_ops import ArchivingHttpOperator, archive",
     "HttpOperator": "from airflow.providers.http.operators.http import HttpOperator",
+    "archive_session": "from platform_ops import archive, archive_session",
+    "ArchivingSqlOperator": "from platform_ops import ArchivingSqlOperator, archive",
+    "ArchivingSftpOperator": "from platform_ops import ArchivingSftpOperator, archive",
 }
+_PARSED: Final = ("ArchivingHttpOperator", "HttpOperator")
 
 
 def main() -> dict[str, dict[str, float]]:
@@ -50,10 +57,25 @@ def main() -> dict[str, dict[str, float]]:
 
 def broken(figures: dict[str, dict[str, float]]) -> list[str]:
     """The promises that do not hold."""
-    ours, stock = (figures[name]["parse_ms"] for name in _STATEMENTS)
-    if ours <= PROMISE * stock:
-        return []
-    return [f"{OPERATORS} archiving operators: promised within {PROMISE} × {OPERATORS} stock ones"]
+    ours, stock = (figures[name]["parse_ms"] for name in _PARSED)
+    slow = []
+    if ours > PROMISE * stock:
+        slow.append(
+            f"{OPERATORS} archiving operators: promised within {PROMISE} × {OPERATORS} stock ones"
+        )
+    if figures[_PARSED[0]]["import_ms"] > IMPORT_PROMISE_MS:
+        slow.append(
+            f"import of {_PARSED[0]}: promised within {IMPORT_PROMISE_MS} ms over Airflow's"
+        )
+    return slow
+
+
+def rows(figures: dict[str, dict[str, float]]) -> list[tuple[str, ...]]:
+    """The table, as the site shows it."""
+    return [
+        (name, f"{row['import_ms']:.0f}", f"{row['parse_ms']:.1f}" if "parse_ms" in row else "")
+        for name, row in figures.items()
+    ]
 
 
 def _imported(statement: str) -> list[float]:

@@ -60,11 +60,11 @@ def site_as(server: GuardedS3, monkeypatch: pytest.MonkeyPatch) -> Iterator[As]:
         for name, value in server.environment(user).items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("PLATFORM_OPS_STORE_ATTEMPTS", "1")
-        store.at.cache_clear()  # its clients keep the keys that they were made with
+        store.opened.cache_clear()  # its clients keep the keys that they were made with
         return Settings(archive=ArchiveSettings(root=f"s3://{BUCKET}/raw/{folder or user}"))
 
     yield site
-    store.at.cache_clear()
+    store.opened.cache_clear()
 
 
 def test_a_writer_commits_revises_and_verifies(site_as: As) -> None:

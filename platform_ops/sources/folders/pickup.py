@@ -14,11 +14,9 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from itertools import groupby
 from posixpath import basename, dirname
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from platform_ops import archive, metrics
-from platform_ops.archive import Question
-from platform_ops.archive.place import templates_of
+from platform_ops import archive
 from platform_ops.entity import Entity, Origin, Part
 from platform_ops.errors import (
     ConfigError,
@@ -28,9 +26,11 @@ from platform_ops.errors import (
     SourceTruncated,
     SourceUnavailable,
 )
-from platform_ops.settings import Settings
 from platform_ops.sources.folders import Folder, RemoteFile, shown
 from platform_ops.sources.folders.selection import Selection, safe_name
+
+if TYPE_CHECKING:
+    from platform_ops.settings import Settings
 
 __all__ = ["Checksum", "Readiness", "Transfer", "Watch", "ready", "unknown"]
 
@@ -129,13 +129,15 @@ def unknown(
     """
     if not files:
         return []
-    index, everything = archive.index(site), Question(entity)
+    from platform_ops.archive.place import templates_of
+
+    index, everything = archive.index(site), archive.Question(entity)
     prefixes = everything.prefixes(templates_of(site))
     for prefix in prefixes:
         index.refresh(prefix)
     versions = {folder.version(each): each for each in files}
     for version in list(versions):
-        if index.find(Question(entity, fingerprint=version), prefixes).hits:
+        if index.find(archive.Question(entity, fingerprint=version), prefixes).hits:
             del versions[version]
     if versions and any(hit.bodies != 1 for hit in index.find(everything, prefixes).hits):
         for version in _packed(entity, site):
@@ -267,6 +269,8 @@ class Transfer:
             except SourceChanged:
                 raise
             except SourceUnavailable:
+                from platform_ops import metrics
+
                 self._folder.close()
                 broken += 1
                 if broken >= self._attempts:

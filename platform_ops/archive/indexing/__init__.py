@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from platform_ops.archive import read, tombstones
-from platform_ops.archive.index import reading, tables
-from platform_ops.archive.index.listing import MANIFEST_KEY, Changes, range_of
-from platform_ops.archive.index.question import Answer, Hit, Question
-from platform_ops.archive.index.rows import (
+from platform_ops.archive.indexing import reading, tables
+from platform_ops.archive.indexing.listing import MANIFEST_KEY, Changes, range_of
+from platform_ops.archive.indexing.question import Answer, Hit, Question
+from platform_ops.archive.indexing.rows import (
     MANIFEST_COLUMNS,
     PAYLOAD_COLUMNS,
     Row,

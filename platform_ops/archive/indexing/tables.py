@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from platform_ops.archive.index.rows import MANIFEST_COLUMNS, PAYLOAD_COLUMNS
+from platform_ops.archive.indexing.rows import MANIFEST_COLUMNS, PAYLOAD_COLUMNS
 from platform_ops.errors import ArchiveUnavailable, ConfigError
 
 __all__ = ["Damaged", "alone", "check", "connect", "index_columns", "remove", "told"]

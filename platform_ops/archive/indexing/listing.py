@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Final
 
-from platform_ops.archive.index.rows import Listed, microseconds
+from platform_ops.archive.indexing.rows import Listed, microseconds
 from platform_ops.archive.store import Store, locate
 from platform_ops.errors import ArchiveUnavailable
 

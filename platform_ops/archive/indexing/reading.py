@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from itertools import chain, islice
 from typing import IO, Any, Final, TypeVar
 
-from platform_ops.archive.index.rows import Listed, Row, bodies_of, row_at
+from platform_ops.archive.indexing.rows import Listed, Row, bodies_of, row_at
 from platform_ops.archive.pack import listing
 from platform_ops.archive.store import Store, at, locate
 from platform_ops.errors import ArchiveCorrupt, ArchiveError, NotArchived

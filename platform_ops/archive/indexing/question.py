@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from platform_ops.archive.index.listing import range_of
-from platform_ops.archive.index.rows import (
+from platform_ops.archive.indexing.listing import range_of
+from platform_ops.archive.indexing.rows import (
     MANIFEST_COLUMNS,
     checksum,
     digest_of,
@@ -17,7 +17,7 @@ from platform_ops.archive.index.rows import (
     moment,
     storable,
 )
-from platform_ops.archive.index.tables import Damaged
+from platform_ops.archive.indexing.tables import Damaged
 from platform_ops.entity import Entity, Slot
 from platform_ops.errors import PlatformError
 from platform_ops.url_scheme import Template

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 from typing import Final, Literal
 
-from platform_ops.archive.index import Hit, Index, Question
+from platform_ops.archive.indexing import Hit, Index, Question
 from platform_ops.entity import Entity
 from platform_ops.schedule import Schedule, inferred
 from platform_ops.settings import EntitySettings
