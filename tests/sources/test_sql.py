@@ -196,3 +196,33 @@ def test_generic_transfer_archives_what_it_reads(shop: sqlite3.Connection) -> No
 )
 def test_a_query_is_told_from_what_writes(sql: str, reads: bool) -> None:
     assert is_query(sql) is reads
+
+
+@pytest.mark.parametrize(
+    ("odd", "told"),
+    [
+        (None, "read through ADBC"),
+        ("'text'", "column 'id' holds a value that is no int64"),
+        ("1.5", "column 'id' holds a value that is no int64"),
+    ],
+)
+def test_sqlite_is_read_by_adbc_and_an_odd_value_is_never_made_another(
+    shop: sqlite3.Connection, caplog: pytest.LogCaptureFixture, odd: str | None, told: str
+) -> None:
+    caplog.set_level("INFO")
+    if odd:
+        shop.execute(f"INSERT INTO orders VALUES ({odd}, 'odd')")
+    ran = run(table="orders")
+    assert told in (str(ran.error) if odd else caplog.text)
+
+
+def test_sqlite_without_adbc_gives_the_same_bytes(
+    shop: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.execute("ALTER TABLE orders ADD COLUMN paid REAL")
+    shop.execute("ALTER TABLE orders ADD COLUMN seal BLOB")
+    shop.execute("UPDATE orders SET paid = id / 3.0, seal = x'00ff' WHERE id < 7")
+    fast = run(table="orders")
+    monkeypatch.setattr("platform_ops.sources.tables.sqlite.find_spec", lambda _: None)
+    slow = run(table="orders", run_id="second")
+    assert (slow.xcom["revision"], slow.xcom["sha256"]) == (2, fast.xcom["sha256"])

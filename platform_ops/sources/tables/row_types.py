@@ -194,6 +194,8 @@ def array(values: Sequence[Any], kind: Any, column: str) -> Any:  # Any: a drive
         if isinstance(kind, pa.BaseExtensionType):
             plain = [None if each is None else _stored(each) for each in values]
             return pa.ExtensionArray.from_storage(kind, pa.array(plain, kind.storage_type))
+        if pa.types.is_integer(kind) and {float, Decimal} & set(map(type, values)):
+            raise TypeError("Arrow would cut the fraction off without a word")
         if pa.types.is_string(kind):
             values = [
                 each if each is None or isinstance(each, str) else _text(each) for each in values

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from platform_ops.entity import Slot
-    from platform_ops.sources.tables.rows import Answer
+    from platform_ops.sources.tables.answers import Answer
 
 __all__ = ["Bounds", "Highest"]
 

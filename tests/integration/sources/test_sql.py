@@ -95,7 +95,7 @@ def test_a_cursor_makes_the_same_bytes_as_adbc(
     fast = read(sql=query)
     find = importlib.util.find_spec
     monkeypatch.setattr(
-        "platform_ops.sources.tables.rows.find_spec",
+        "platform_ops.sources.tables.postgres.find_spec",
         lambda name: None if name.startswith("adbc") else find(name),
     )
     slow = read(run_id="second", sql=query)
