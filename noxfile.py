@@ -264,6 +264,7 @@ def bench(session: nox.Session) -> None:
     """Measure speed and memory beside others; `-- --write docs/reference/_benchmarks` keeps tables."""
     session.install("--editable", ".[all]", "--group", "bench", *LOCKED)
     session.env["CHROMIUM"] = _chromium(session)
+    session.env.update(_servers(session))
     session.run("python", "-m", "tests.benchmarks", *session.posargs)
 
 

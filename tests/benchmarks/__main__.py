@@ -22,6 +22,7 @@ from tests.benchmarks import (
     page,
     parse,
     site_build,
+    sql_rows,
     verify,
 )
 
@@ -52,6 +53,7 @@ def main() -> int:
     broken += _verified(console)
     broken += _found(console)
     broken += _linted(console)
+    broken += _read(console, folder)
     broken += _built(console, folder)
     broken += _grown(console, folder)
     for line in broken:
@@ -103,6 +105,19 @@ def _linted(console: Console) -> list[str]:
     table.add_row("policies, a DAG", f"{figures.policy_ms / 1000:.4f}", "")
     console.print(table)
     return conventions.broken(figures)
+
+
+def _read(console: Console, folder: Path | None) -> list[str]:
+    figures = sql_rows.main()
+    rows = sql_rows.rows(figures)
+    table = Table(*sql_rows.HEADER, title="the rows of a table")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    if folder:
+        target = folder / "sql_rows.md"
+        page.write(target, sql_rows.HEADER, rows, packages=sql_rows.PACKAGES)
+    return sql_rows.broken(figures)
 
 
 def _built(console: Console, folder: Path | None) -> list[str]:

@@ -86,6 +86,23 @@ def test_a_run_reads_what_came_since_and_a_cleared_one_its_own_range(
     assert archive.newest("shop.orders").watermark == "11"
 
 
+def test_each_part_of_a_mapped_task_goes_on_from_its_own_last_capture(
+    shop: sqlite3.Connection,
+) -> None:
+    ranges = {"2-of-2": "id % 10 >= 5", "1-of-2": "id % 10 < 5"}  # the higher first
+
+    def parts(at: str, **more: str) -> list[list[int]]:
+        parted = ({"map_key": key, "where": where} for key, where in ranges.items())
+        return [ids(run(table="orders", watermark="id", at=at, **each, **more)) for each in parted]
+
+    assert parts(DAY) == [[5, 6, 7, 8, 9], [0, 1, 2, 3, 4]]
+    shop.executemany("INSERT INTO orders VALUES (?, 'new')", [(10,), (15,), (11,)])
+    assert parts("2024-03-06") == [[15], [10, 11]]
+    shop.execute("INSERT INTO orders VALUES (12, 'newer')")
+    assert parts("2024-03-06", run_id="cleared") == [[15], [10, 11]]
+    assert parts("2024-03-07") == [[], [12]]
+
+
 def test_loaded_rows_say_where_they_came_from_and_are_loaded_once(
     shop: sqlite3.Connection,
 ) -> None:

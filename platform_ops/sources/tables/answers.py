@@ -25,6 +25,7 @@ __all__ = [
     "fetched_rows",
     "require_distinct",
     "schema_of",
+    "whole",
     "with_texts",
 ]
 
@@ -49,13 +50,17 @@ def require_distinct(names: Sequence[str], where: str) -> None:
         )
 
 
+def whole(name: str) -> str:
+    """A column's name, quoted; a dot in it is a part of it."""
+    return quoted(name.replace(".", "\0")).replace("\0", ".")
+
+
 def with_texts(sql: str, kinds: dict[str, pa.DataType | None]) -> str:
     """The query, with those columns as text that Arrow has no type for."""
     if all(kind is not None for kind in kinds.values()):
         return sql
-    names = {name: quoted(name.replace(".", "\0")).replace("\0", ".") for name in kinds}
     listed = ", ".join(
-        names[name] if kind is not None else f"{names[name]}::text AS {names[name]}"
+        whole(name) if kind is not None else f"{whole(name)}::text AS {whole(name)}"
         for name, kind in kinds.items()
     )
     return f"SELECT {listed} FROM ({sql}) AS asked"  # noqa: S608  # the author's own query

@@ -24,6 +24,7 @@ _ADVICE: Final = {
     "column": "there is no such column; check the query, watermark= and where=",
     "syntax": "the database does not understand the query; check its text and parameters",
     "rights": "the account may not read this; grant it SELECT",
+    "value": "a value is none that the driver can hold, such as infinity; cast it in the query to text",
     "writes": "the query writes, and the session only reads; give one SELECT",
 }
 _BY_SQLSTATE: Final = {
@@ -52,6 +53,7 @@ _BY_WORDS: Final = (  # where a driver gives no code: libpq at the door, SQLite,
     (r"no such table|Table with name .* does not exist", "table"),
     (r"no such column|Referenced column|not found in FROM clause", "column"),
     (r"readonly database|attached in read-only mode|read-only transaction", "writes"),
+    (r"(date|timestamp) too (large|small)|not supported by Python", "value"),
     (r"syntax error|Parser Error|incomplete input", "syntax"),
 )
 _PASSING_SQLSTATE: Final = ("08", "40", "53", "55", "57", "58", "XX")

@@ -6,7 +6,7 @@ https://www.postgresql.org/docs/current/sql-declare.html
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
@@ -20,6 +20,7 @@ from platform_ops.sources.tables.answers import (
     fetched_rows,
     require_distinct,
     schema_of,
+    whole,
     with_texts,
 )
 from platform_ops.sources.tables.statements import Statement
@@ -57,9 +58,9 @@ def by_adbc(hook: Any, statement: Statement) -> Iterator[Answer]:  # Any: a Post
         schema = cursor.adbc_execute_schema(sql)
         require_distinct(schema.names, "the query")
         kept = {each.name: _postgres_kind(each) for each in schema}
-        cursor.execute(with_texts(sql, kept))
+        cursor.execute(_flagged(with_texts(sql, kept), kept))
         reader = cursor.fetch_record_batch()
-        target = schema_of((name, kind or pa.string()) for name, kind in kept.items())
+        target = _target(kept.items())
         cast = (_cast(batch, target) for batch in reader)
         with _ahead(cast, cursor.adbc_cancel) as batches:
             yield Answer(target, batches)
@@ -100,8 +101,8 @@ def _postgres_kind(field: pa.Field) -> pa.DataType | None:
         modifier = int(told.get(b"POSTGRESQL:typmod", b"-1")) - 4
         precision, scale = modifier >> 16, modifier & 0x7FF
         return row_types.postgres_type(1700, precision if modifier >= 0 else None, scale)
-    if name == "money" or pa.types.is_interval(kind):
-        return None
+    if name in ("money", "oid") or pa.types.is_interval(kind) or pa.types.is_struct(kind):
+        return None  # of these the driver loses something: a currency, the sign, what is inside
     if pa.types.is_list(kind):
         value = pa.string() if _opaque_text(kind.value_type) else kind.value_type
         whole = not _opaque(value) and not pa.types.is_interval(value)
@@ -121,16 +122,42 @@ def _opaque_text(kind: pa.DataType) -> bool:
     return _opaque(kind) and pa.types.is_string(kind.storage_type)
 
 
+def _target(kinds: Iterable[tuple[str, pa.DataType | None]]) -> pa.Schema:
+    import pyarrow as pa
+
+    return schema_of((name, kind or pa.string()) for name, kind in kinds)
+
+
+def _flagged(sql: str, kinds: Mapping[str, pa.DataType | None]) -> str:
+    """The query, and in one more column whether an array of a row has several dimensions.
+
+    The driver strings all elements together, and nothing that it returns tells of it.
+    """
+    import pyarrow as pa
+
+    lists = [name for name, kind in kinds.items() if kind is not None and pa.types.is_list(kind)]
+    if not lists:
+        return sql
+    nested = " OR ".join(f"coalesce(array_ndims({whole(name)}), 1) > 1" for name in lists)
+    return f"SELECT *, {nested} FROM ({sql}) AS told"  # noqa: S608  # the author's own query
+
+
 def _cast(batch: pa.RecordBatch, target: pa.Schema) -> pa.RecordBatch:
     import pyarrow as pa
 
+    if batch.num_columns > len(target) and batch.columns[-1].true_count:
+        raise SourceRejected(
+            "an array has several dimensions, which lists of Arrow's have not; cast it in the query, "
+            "for instance to text or by to_jsonb()"
+        )
     columns = []
-    for column, field in zip(batch.columns, target, strict=True):
+    for column, field in zip(batch.columns[: len(target)], target, strict=True):
         plain = column.storage if _opaque(column.type) else column
         if pa.types.is_list(plain.type):
             plain = _plain_list(plain)
         if plain.type != field.type:
             plain = _exactly(plain, field)
+        _require_finite(plain, field.name)
         columns.append(plain)
     return pa.RecordBatch.from_arrays(columns, schema=target)
 
@@ -142,6 +169,30 @@ def _plain_list(column: pa.Array) -> pa.Array:
     values = column.values.storage if _opaque(column.type.value_type) else column.values
     empty = column.is_null() if column.null_count else None
     return pa.ListArray.from_arrays(column.offsets, values, mask=empty)
+
+
+_RANGES: Final = {  # of Arrow's integers: from 4714 BC to what PostgreSQL has last, and one day
+    "date32": (-2_440_588, (1 << 31) - 1),
+    "time64": (0, 86_400_000_000),
+    "timestamp": (-210_866_803_200_000_000, (1 << 63) - 1),
+}
+
+
+def _require_finite(column: pa.Array, name: str) -> None:
+    """Refuse what only PostgreSQL has: infinity, which overflows to some day, and 24:00."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    values = column.values if pa.types.is_list(column.type) else column
+    known = next((_RANGES[each] for each in _RANGES if str(values.type).startswith(each)), None)
+    if known is None:
+        return
+    low, high = pc.min_max(values.view(f"int{values.type.bit_width}")).as_py().values()
+    if low is not None and not known[0] <= low <= high < known[1]:
+        raise SourceRejected(
+            f"column {name!r} holds a value that is no {values.type}, such as infinity or 24:00; cast "
+            "it in the query, for instance to text"
+        )
 
 
 def _exactly(column: pa.Array, field: pa.Field) -> pa.Array:
@@ -202,7 +253,7 @@ def by_cursor(hook: Any, statement: Statement) -> Iterator[Answer]:  # Any: a Po
                 for each in first.description
             ]
         require_distinct([name for name, _ in told], "the query")
-        target = schema_of((name, kind or pa.string()) for name, kind in told)
+        target = _target(told)
         texts = {name: None if isinstance(kind, _json_type()) else kind for name, kind in told}
         # A named cursor is the server's: the client's own would hold every row.
         with connection.cursor(name="platform_ops") as cursor:

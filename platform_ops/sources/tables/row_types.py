@@ -194,8 +194,8 @@ def array(values: Sequence[Any], kind: Any, column: str) -> Any:  # Any: a drive
         if isinstance(kind, pa.BaseExtensionType):
             plain = [None if each is None else _stored(each) for each in values]
             return pa.ExtensionArray.from_storage(kind, pa.array(plain, kind.storage_type))
-        if pa.types.is_integer(kind) and {float, Decimal} & set(map(type, values)):
-            raise TypeError("Arrow would cut the fraction off without a word")
+        if pa.types.is_integer(kind):
+            _require_whole(values)
         if pa.types.is_string(kind):
             values = [
                 each if each is None or isinstance(each, str) else _text(each) for each in values
@@ -207,6 +207,11 @@ def array(values: Sequence[Any], kind: Any, column: str) -> Any:  # Any: a drive
             f"column {column!r} holds a value that is no {kind}, as the column's type or its first "
             "rows say; cast it in the query, for instance to text"
         ) from None
+
+
+def _require_whole(values: Sequence[Any]) -> None:  # Any: a driver's values
+    if {float, Decimal} & set(map(type, values)):
+        raise TypeError("Arrow would cut the fraction off without a word")
 
 
 def _stored(value: Any) -> Any:  # Any: a driver's value

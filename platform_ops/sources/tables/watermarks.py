@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from airflow.sdk import Context
 
-    from platform_ops.entity import Slot
+    from platform_ops.entity import Manifest, Slot
     from platform_ops.sources.tables.answers import Answer
 
 __all__ = ["Bounds", "Highest"]
@@ -36,19 +36,25 @@ class Bounds:
 
     @classmethod
     def of(cls, context: Context, slot: Slot) -> Bounds:
-        """Those of a slot: where all earlier captures ended; of one that is made again, its own."""
+        """Those of a slot: where all earlier captures ended; of one that is made again, its own.
+
+        Of a mapped task each key goes on by itself, and only the archive tells them apart: the
+        entity's one watermark is that of whichever instance ended last.
+        """
         site = site_settings()
         try:
-            own = archive.newest(slot, settings=site)
+            own: Manifest | None = archive.newest(slot, settings=site)
         except NotArchived:
+            own = None
+        if own is None and slot.map_key is None:
             return cls(above=watermark_of(context, slot.entity))
         before = (
             each
-            for each in archive.find(slot.entity, until=slot.time_utc, settings=site)
+            for each in archive.find(slot.entity, until=own and slot.time_utc, settings=site)
             if each.watermark is not None and each.slot.map_key == slot.map_key
         )
         last = max(before, key=lambda each: each.slot.time_utc, default=None)
-        return cls(above=last.watermark if last else None, up_to=own.watermark)
+        return cls(above=last.watermark if last else None, up_to=own.watermark if own else None)
 
     def conditions(self, column: str, system: str) -> list[str]:
         """In SQL.

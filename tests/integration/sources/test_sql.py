@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,93 @@ def test_a_cursor_makes_the_same_bytes_as_adbc(
     slow = read(run_id="second", sql=query)
     table_of(slow)
     assert (slow.xcom["revision"], slow.xcom["sha256"]) == (2, fast.xcom["sha256"])
+
+
+@pytest.mark.parametrize(
+    ("value", "archived"),
+    [
+        ("'NaN'::numeric", "NaN"),
+        ("'Infinity'::numeric", "Infinity"),
+        ("'sad'::mood", "sad"),
+        ("1.5::cents", Decimal("1.50")),
+        ("row(1, 'x')::pair", "(1,x)"),
+        ("array['sad']::mood[]", ["sad"]),
+        ("array[1.5, 2]::numeric(5, 2)[]", ["1.50", "2.00"]),
+        ("array[timestamptz '2024-03-05 12:00+02']", [datetime(2024, 3, 5, 10, tzinfo=UTC)]),
+        ("'[1,5)'::int4range", "[1,5)"),
+        ("B'101'", "101"),
+        ("4294967295::oid", "4294967295"),
+        ("'12:00+02'::timetz", "12:00:00+02"),
+        ("'$1.50'::money", "$1.50"),
+        ("'1.2.3.4'::inet", "1.2.3.4/32"),
+    ],
+)
+def test_what_arrow_has_no_type_for_is_the_text_of_postgres(
+    odd_types: None, value: str, archived: object
+) -> None:
+    assert table_of(read(sql=f"SELECT {value} AS v")).column("v").to_pylist() == [archived]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "'NaN'::numeric(10, 2)",
+        "'infinity'::timestamptz",
+        "'-infinity'::timestamp",
+        "'infinity'::date",
+        "array['infinity'::date]",
+        "'24:00'::time",
+        "array[[1, 2], [3, 4]]",
+    ],
+)
+def test_what_would_become_another_value_is_refused(odd_types: None, value: str) -> None:
+    ran = read(sql=f"SELECT {value} AS v")
+    assert isinstance(ran.error, AirflowFailException)
+    assert "cast it in the query, for instance to text" in str(ran.error)
+    assert list(archive.find("shop.rows")) == []
+    assert table_of(read(sql=f"SELECT ({value})::text AS v", run_id="as text")).num_rows == 1
+
+
+@pytest.fixture
+def odd_types(postgres: Any) -> None:
+    postgres.execute("DROP TYPE IF EXISTS mood, pair; DROP DOMAIN IF EXISTS cents")
+    postgres.execute("CREATE TYPE mood AS ENUM ('ok', 'sad')")
+    postgres.execute("CREATE TYPE pair AS (a int, b text)")
+    postgres.execute("CREATE DOMAIN cents AS numeric(10, 2)")
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "archived"),
+    [
+        ("BIT(8)", "b'101'", b"\x05"),
+        ("DATE", "'0000-00-00'", None),
+        ("TIMESTAMP", "0", None),
+        ("DATETIME", "'2024-00-10'", None),
+        ("ENUM('a', 'b')", "'b'", "b"),
+        ("SET('a', 'b')", "'a,b'", "a,b"),
+        ("YEAR", "2024", 2024),
+        ("TIME(6)", "'-838:59:59'", -timedelta(hours=838, minutes=59, seconds=59)),
+        ("DECIMAL(65, 30) UNSIGNED", "1.5", Decimal("1.5")),
+        ("MEDIUMINT UNSIGNED", "16777215", 16777215),
+        ("CHAR(3) CHARACTER SET latin1", "'é'", "é"),
+        ("UUID", "'00000000-0000-0000-0000-000000000001'", str(UUID(int=1))),
+    ],
+    ids=lambda each: each if isinstance(each, str) else type(each).__name__,
+)
+def test_odd_types_of_mariadb(
+    monkeypatch: pytest.MonkeyPatch, kind: str, value: str, archived: object
+) -> None:
+    with serve_mysql(monkeypatch):
+        with closing(servers.running("mariadb").connect()) as owner, owner.cursor() as cursor:
+            cursor.execute("SET sql_mode = ''")
+            cursor.execute("DROP TABLE IF EXISTS odd")
+            cursor.execute(f"CREATE TABLE odd (v {kind})")
+            cursor.execute(f"INSERT INTO odd VALUES ({value})")
+        ran = read(table="odd")
+    if archived is None:
+        assert "cast it in the query, for instance to text" in str(ran.error)
+    else:
+        assert table_of(ran).column("v").to_pylist() == [archived]
 
 
 def test_mariadb_keeps_every_type_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
