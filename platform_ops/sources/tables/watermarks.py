@@ -50,7 +50,9 @@ class Bounds:
             return cls(above=watermark_of(context, slot.entity))
         before = (
             each
-            for each in archive.find(slot.entity, until=own and slot.time_utc, settings=site)
+            for each in archive.find(
+                slot.entity, until=slot.time_utc if own else None, settings=site
+            )
             if each.watermark is not None and each.slot.map_key == slot.map_key
         )
         last = max(before, key=lambda each: each.slot.time_utc, default=None)
