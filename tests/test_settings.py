@@ -180,7 +180,10 @@ WRONG = {
     ),
     "unknown table": (
         "# a comment\n[archives]\n",
-        "{path}:2: archives: unknown field; right here are: archive, docs, metrics, conventions, sources",
+        (
+            "{path}:2: archives: unknown field; right here are: archive, docs, metrics, conventions, "
+            "notify, teams, sources"
+        ),
     ),
     "unknown field of a source": (
         "[sources.weather]\nowners = 'x'\n",

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Final
 from platform_ops.facade import deferred
 
 if TYPE_CHECKING:
-    from platform_ops.settings.choices import Codec, Mode, OnExisting, Reaction
+    from platform_ops.settings.choices import (
+        KINDS,
+        SEVERITIES,
+        Codec,
+        Kind,
+        Mode,
+        OnExisting,
+        Reaction,
+        Severity,
+    )
     from platform_ops.settings.conventions import ConventionSettings, RuleSettings
     from platform_ops.settings.faults import OVERRIDE_PREFIX
     from platform_ops.settings.loading import CONFIG_ENV, Loaded, load
@@ -24,21 +33,29 @@ if TYPE_CHECKING:
         Settings,
         SourceSettings,
     )
+    from platform_ops.settings.notify import ChannelSettings, NotifySettings, TeamSettings
 
 __all__ = [
     "CONFIG_ENV",
+    "KINDS",
     "OVERRIDE_PREFIX",
+    "SEVERITIES",
     "ArchiveSettings",
+    "ChannelSettings",
     "Codec",
     "ConventionSettings",
     "EntitySettings",
+    "Kind",
     "Loaded",
     "Mode",
+    "NotifySettings",
     "OnExisting",
     "Reaction",
     "RuleSettings",
     "Settings",
+    "Severity",
     "SourceSettings",
+    "TeamSettings",
     "load",
 ]
 
@@ -52,7 +69,17 @@ _HOMES: Final = {
         "Settings",
         "SourceSettings",
     ),
-    "platform_ops.settings.choices": ("Codec", "Mode", "OnExisting", "Reaction"),
+    "platform_ops.settings.choices": (
+        "KINDS",
+        "SEVERITIES",
+        "Codec",
+        "Kind",
+        "Mode",
+        "OnExisting",
+        "Reaction",
+        "Severity",
+    ),
+    "platform_ops.settings.notify": ("ChannelSettings", "NotifySettings", "TeamSettings"),
 }
 
 if not TYPE_CHECKING:  # a checker would take every name for one of this package

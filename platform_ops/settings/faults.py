@@ -16,6 +16,12 @@ from platform_ops.settings.model import (
     SourceSettings,
     toml_key,
 )
+from platform_ops.settings.notify import (
+    ChannelSettings,
+    NotifySettings,
+    RouteSettings,
+    TeamSettings,
+)
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -23,12 +29,24 @@ if TYPE_CHECKING:
 __all__ = ["OVERRIDE_PREFIX", "explain"]
 
 OVERRIDE_PREFIX: Final = "PLATFORM_OPS__"
+_NOTIFY: Final[dict[str, type[BaseModel]]] = {
+    "channels": ChannelSettings,
+    "routes": RouteSettings,
+}
+"""The tables below ``[notify]`` and below a team."""
 
 
-def explain(err: ValidationError, path: Path | None, text: str, overrides: tuple[str, ...]) -> str:
+def explain(
+    err: ValidationError,
+    path: Path | None,
+    text: str,
+    overrides: tuple[str, ...],
+    within: tuple[str, ...] = (),
+) -> str:
     """One line for each fault.
 
     :param overrides: Environment variables that changed a field: a fault may be theirs.
+    :param within: The table that the whole of the text is.
     """
     lines = []
     for fault in err.errors():
@@ -37,8 +55,9 @@ def explain(err: ValidationError, path: Path | None, text: str, overrides: tuple
         if variable in overrides:
             where = f"${variable}"
         else:
-            where = f"{path}:{_line_of(text, location)}: {'.'.join(location)}"
-        lines.append(f"{where}: {_advice(fault['type'], fault['msg'], location)}")
+            field = f": {'.'.join(location)}" if location else ""
+            where = f"{path}:{_line_of(text, location)}{field}"
+        lines.append(f"{where}: {_advice(fault['type'], fault['msg'], [*within, *location])}")
     return "\n".join(lines)
 
 
@@ -60,6 +79,10 @@ def _fields_at(location: list[str]) -> list[str]:
         model = MetricsSettings
     elif location[:1] == ["conventions"]:
         model = RuleSettings if location[1:2] == ["rules"] else ConventionSettings
+    elif location[:1] == ["notify"]:
+        model = _NOTIFY.get(location[1] if len(location) > 1 else "", NotifySettings)
+    elif location[:1] == ["teams"] and len(location) > 1:
+        model = _NOTIFY.get(location[2] if len(location) > 2 else "", TeamSettings)
     elif location[:1] == ["sources"] and len(location) > 1:
         model = EntitySettings if len(location) > 3 else SourceSettings
     return list(model.model_fields)

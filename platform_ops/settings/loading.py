@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from platform_ops.errors import ConfigError
 from platform_ops.settings.faults import OVERRIDE_PREFIX, explain
 from platform_ops.settings.model import ArchiveSettings, Settings
+from platform_ops.settings.notify import TeamSettings
 
 __all__ = ["CONFIG_ENV", "Loaded", "load"]
 
@@ -44,30 +45,67 @@ def load(path: str | os.PathLike[str] | None = None) -> Loaded:
     overrides = tuple(sorted(name for name in os.environ if name.startswith(OVERRIDE_PREFIX)))
     values = tuple(os.environ[name] for name in overrides)
     home = os.environ.get("AIRFLOW_HOME")
-    stat = found.stat() if found else None
-    stamp = (stat.st_mtime_ns, stat.st_size) if stat else None
-    return _load(found, stamp, overrides, values, home)
+    files = (found, *_teams(found)) if found else ()
+    stamps = tuple(
+        (each, stat.st_mtime_ns, stat.st_size) for each in files for stat in [each.stat()]
+    )
+    return _load(stamps, overrides, values, home)
 
 
 @lru_cache(maxsize=8)
 def _load(
-    path: Path | None,
-    stamp: tuple[int, int] | None,  # noqa: ARG001  # part of the cache's key
+    files: tuple[tuple[Path, int, int], ...],
     overrides: tuple[str, ...],
     values: tuple[str, ...],
     home: str | None,  # noqa: ARG001  # part of the cache's key
 ) -> Loaded:
+    paths = [each for each, _, _ in files]
+    path = paths[0] if paths else None
     text = _read(path) if path else ""
-    try:
-        plain: dict[str, Any] = tomllib.loads(text)  # Any: TOML values, validated below
-    except tomllib.TOMLDecodeError as err:
-        raise ConfigError(f"{path}: not valid TOML: {err}") from err
+    plain = _parsed(path, text)
+    for each in paths[1:]:
+        _add_team(plain, each, path)
     for name, value in zip(overrides, values, strict=True):
         _override(plain, name, value)
     try:
         return Loaded(Settings.model_validate(plain), path, overrides)
     except ValidationError as err:
         raise ConfigError(explain(err, path, text, overrides)) from err
+
+
+def _parsed(path: Path | None, text: str) -> dict[str, Any]:  # Any: TOML values, validated later
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as err:
+        raise ConfigError(f"{path}: not valid TOML: {err}") from err
+
+
+def _teams(path: Path) -> list[Path]:
+    """Files of teams, beside the site's own."""
+    folder = path.with_name("teams")
+    try:
+        return sorted(each for each in folder.iterdir() if each.suffix == ".toml")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as err:  # what is in it must not be overlooked
+        raise ConfigError(f"{folder}: cannot be read: {err}") from err
+
+
+def _add_team(plain: dict[str, Any], file: Path, path: Path | None) -> None:  # Any: TOML values
+    """Put a team's file where its table would stand; its faults are told by its own lines."""
+    text = _read(file)
+    table = _parsed(file, text)
+    try:
+        TeamSettings.model_validate(table)
+    except ValidationError as err:
+        raise ConfigError(explain(err, file, text, (), ("teams", file.stem))) from err
+    teams = plain.setdefault("teams", {})
+    if isinstance(teams, dict):  # else the file's fault, told by validation
+        if file.stem in teams:
+            raise ConfigError(
+                f"{file}: {path} has a table [teams.{file.stem}] too; keep one of them"
+            )
+        teams[file.stem] = table
 
 
 def _find(path: str | os.PathLike[str] | None) -> Path | None:

@@ -15,8 +15,15 @@ from platform_ops.entity import Entity
 from platform_ops.errors import EntityUndeclared
 from platform_ops.redaction import FieldPath
 from platform_ops.schedule import Schedule
-from platform_ops.settings.choices import Codec, Encryption, Mode, OnExisting, Reaction
+from platform_ops.settings.choices import Codec, Encryption, Mode, OnExisting, Reaction, Severity
 from platform_ops.settings.conventions import ConventionSettings
+from platform_ops.settings.notify import (
+    ChannelSettings,
+    NotifySettings,
+    TeamSettings,
+    check_routes,
+    route,
+)
 from platform_ops.settings.section import Section
 from platform_ops.url_scheme import DEFAULT_TEMPLATE, Template
 
@@ -354,9 +361,25 @@ class Settings(Section):
     conventions: ConventionSettings = Field(
         default_factory=ConventionSettings, description="What DAGs are held to."
     )
+    notify: NotifySettings = Field(
+        default_factory=NotifySettings, description="Who is told what went wrong, and how often."
+    )
+    teams: dict[str, TeamSettings] = Field(
+        default_factory=dict,
+        description="The teams that answer for DAGs and entities, by name; each may be a file of its own.",
+    )
     sources: dict[Annotated[str, AfterValidator(_checked_source)], SourceSettings] = Field(
         default_factory=dict, description="The systems that entities come from, by name."
     )
+
+    @model_validator(mode="after")
+    def _check_routes(self) -> Self:
+        check_routes(self.notify, self.teams)
+        return self
+
+    def channels(self, team: str | None, severity: Severity) -> dict[str, ChannelSettings]:
+        """Where a message of a team goes, by the channels' names."""
+        return route(self.notify, self.teams, team, severity)
 
     def entity(self, entity: Entity) -> EntitySettings:
         """What the site agreed on for this entity; defaults where it is not declared.
