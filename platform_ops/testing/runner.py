@@ -102,6 +102,7 @@ def run_task(
     partition_key: str | None = None,
     supervisor: Supervisor | None = None,
     resume: Deferral | None = None,
+    callbacks: bool = False,
 ) -> TaskResult:
     """Run one task instance to its end, or until it defers.
 
@@ -116,6 +117,7 @@ def run_task(
     :param partition_key: The run's.
     :param supervisor: One that holds the XComs of tasks that ran before.
     :param resume: What this task instance waits for: its trigger runs, and then the task goes on.
+    :param callbacks: Call the task's callbacks and Airflow's listeners afterwards, as a worker does.
     """
     start = _utc(at)
     run = DagRun(
@@ -139,7 +141,7 @@ def run_task(
         if resume is not None:
             server.next_method = resume.method
             server.next_kwargs = {**resume.kwargs, "event": resume.fired()}
-        return _run(task, server, map_index, try_number, office)
+        return _run(task, server, map_index, try_number, office, callbacks=callbacks)
 
 
 def run_dag(
@@ -211,6 +213,8 @@ def _run(
     map_index: int,
     try_number: int,
     office: Supervisor,
+    *,
+    callbacks: bool,
 ) -> TaskResult:
     instance = task_runner.RuntimeTaskInstance.model_construct(
         id=uuid4(),
@@ -229,7 +233,11 @@ def _run(
     )
     office.sent.clear()
     log = structlog.get_logger("task")
-    state, message, error = task_runner.run(instance, instance.get_template_context(), log)
+    context = instance.get_template_context()
+    state, message, error = task_runner.run(instance, context, log)
+    if callbacks:
+        context["exception"] = error
+        task_runner.finalize(instance, state, context, log, error)
     announced = message if isinstance(message, comms.SucceedTask) else None
     deferral = Deferral.told(message) if isinstance(message, comms.DeferTask) else None
     rendered = office.told(comms.SetRenderedFields)
