@@ -13,6 +13,7 @@ PlatformError
 │   │   └── SourceChanged       it changed while it was read, or is not what its checksum says
 │   ├── DeliveryRefused         it delivered, and the site does not take what came
 │   └── SourceRejected          it will not: 4xx, a redirect that must not be followed
+├── NotDelivered                a message did not reach its channel; it is logged, and no task fails by it
 ├── PublishError                a built site could not be published, and nothing changed there
 └── ArchiveError                the archive could not take, keep or give the bytes
     ├── ArchiveUnavailable      the store did not answer, is full, or answered 5xx
@@ -47,6 +48,7 @@ __all__ = [
     "ExtraMissing",
     "NotArchivable",
     "NotArchived",
+    "NotDelivered",
     "NotRedactable",
     "PlatformError",
     "PublishError",
@@ -94,6 +96,21 @@ class NotArchivable(PlatformError, TypeError):
 
 class UrlError(PlatformError, ValueError):
     """A URL template does not compile, or a URL does not belong to it."""
+
+
+class NotDelivered(PlatformError):
+    """A message did not reach its channel; it is logged, and no task fails by it.
+
+    :param again: Whether it may arrive a moment later.
+    :param retry_after_s: How long the other end asks to wait, in seconds.
+    """
+
+    def __init__(
+        self, message: str, *, again: bool = False, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.again = again
+        self.retry_after_s = retry_after_s
 
 
 class PublishError(PlatformError):

@@ -27,6 +27,7 @@ __all__ = [
     "ENTITIES",
     "EXPIRED",
     "FAILURES",
+    "MESSAGES",
     "METRICS",
     "PARTS",
     "REMOVED_BYTES",
@@ -211,6 +212,14 @@ REMOVED_BYTES: Final = Metric(
     "bytes",
     "Payload bytes of expired and erased revisions that were deleted.",
 )
+MESSAGES: Final = Metric(
+    "platform_ops.messages",
+    "counter",
+    "messages",
+    "What became of messages to people: ``sent``, ``failed``, or ``left_out`` since the channel has had "
+    "enough; source and entity are ``notify`` and the channel.",
+    ("source", "entity", "outcome"),
+)
 
 METRICS: Final = (
     ENTITIES,
@@ -238,6 +247,7 @@ METRICS: Final = (
     SWEEP_BACKLOG,
     EXPIRED,
     REMOVED_BYTES,
+    MESSAGES,
 )
 """All of them, in the order of the site's page."""
 

@@ -1,8 +1,9 @@
-"""Airflow's cluster policies: conventions that are kept when a DAG is parsed.
+"""Airflow's cluster policies: conventions that are kept, and notifiers attached, when a DAG is parsed.
 
 Airflow loads this module in every process, by the entry point ``airflow.policy``; nothing of it is
 imported or read before the first DAG is parsed. ``[conventions.rules]`` of ``platform.toml`` says for
-each rule whether it refuses a DAG, warns, mends it, or does nothing, which is the default.
+each rule whether it refuses a DAG, warns, mends it, or does nothing, which is the default;
+``[notify] attach`` whether every task and DAG tells people how it ended.
 
 Source: https://airflow.apache.org/docs/apache-airflow/stable/administration-and-deployment/cluster-policies.html
 """
@@ -38,20 +39,25 @@ _LAST: Final[list[Any]] = [lambda: None, None]  # Any: the last DAG, weakly, and
 class _Plan:
     """What is done here, ready for the next DAG."""
 
-    agreed: Agreed
+    agreed: Agreed | None
     on_dags: tuple[tuple[Convention, str], ...]
     on_tasks: tuple[tuple[Convention, str], ...]
     docs_url: str
+    notify: bool
 
 
 @hookimpl
 def dag_policy(dag: Any) -> None:  # Any: Airflow's DAG
-    """Hold a DAG against the rules on DAGs that this site has its policy keep.
+    """Hold a DAG against the rules on DAGs that this site has its policy keep, and have it tell its end.
 
     :param dag: As Airflow has just built it.
     """
     plan = _plan()
     _LAST[:] = [ref(dag), plan]
+    if plan is not None and plan.notify:
+        from platform_ops.notify.attach import attach_to_dag
+
+        attach_to_dag(dag)
     if plan is not None and plan.on_dags:
         from platform_ops.conventions.loaded import LoadedDag
 
@@ -61,7 +67,7 @@ def dag_policy(dag: Any) -> None:  # Any: Airflow's DAG
 
 @hookimpl
 def task_policy(task: Any) -> None:  # Any: an operator, mapped or not
-    """Hold a task against the rules on tasks that this site has its policy keep, or mend it.
+    """Hold a task against the rules on tasks that this site keeps, or mend it, and have it tell its end.
 
     :param task: As Airflow has just built it.
     """
@@ -69,6 +75,10 @@ def task_policy(task: Any) -> None:  # Any: an operator, mapped or not
     last, plan = _LAST
     if not task.has_dag() or last() is not task.dag:
         plan = _plan()
+    if plan is not None and plan.notify:
+        from platform_ops.notify.attach import attach_to_task
+
+        attach_to_task(task)
     if plan is not None and plan.on_tasks:
         from platform_ops.conventions.loaded import LoadedTask
 
@@ -83,16 +93,19 @@ def _keep(
     check: str,
 ) -> None:
     refused: list[str] = []
+    agreed = plan.agreed
+    if agreed is None:  # notifiers alone
+        return
     for rule, action in rules:
         mend = rule.mend_dag if check == "on_dag" else rule.mend_task
         find = getattr(rule, check)
         try:
             if action == "mutate" and mend is not None and find is None:
-                mend(thing, plan.agreed)  # it looks for itself whether there is anything to do
+                mend(thing, agreed)  # it looks for itself whether there is anything to do
                 continue
-            hits = list(find(facts, plan.agreed)) if find is not None else []
+            hits = list(find(facts, agreed)) if find is not None else []
             if hits and action == "mutate" and mend is not None:
-                mend(thing, plan.agreed)
+                mend(thing, agreed)
                 continue
         except Exception:
             # A fault in one rule must not take every DAG of the site away.
@@ -137,8 +150,10 @@ def _plan() -> _Plan | None:
 def _plan_of_settings(found: _Key) -> _Plan | None:
     settings = found.loaded.settings
     actions = {name: each.policy for name, each in settings.conventions.rules.items()}
+    attach, docs_url = settings.notify.attach, settings.docs.base_url or ""
     if all(action == "off" for action in actions.values()):
-        return None  # and no rule is imported
+        # And no rule is imported.
+        return _Plan(None, (), (), docs_url, notify=True) if attach else None
     from platform_ops.conventions import agreed_by, chosen
 
     taken = [
@@ -150,7 +165,8 @@ def _plan_of_settings(found: _Key) -> _Plan | None:
         agreed_by(settings),
         tuple(each for each in taken if each[0].on_dag or each[0].mend_dag),
         tuple(each for each in taken if each[0].on_task or each[0].mend_task),
-        settings.docs.base_url or "",
+        docs_url,
+        attach,
     )
 
 

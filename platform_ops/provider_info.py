@@ -37,6 +37,8 @@ _SQL_HOOKS: Final = [
 ]
 _KEEPING: Final = "Keeping the archive"
 _KEEPING_MODULES: Final = ["platform_ops.maintenance"]
+_TELLING: Final = "Telling people"
+_TELLING_MODULES: Final = ["platform_ops.notify.watch"]
 
 
 def get_provider_info() -> dict[str, Any]:  # Any: a document of Airflow's schema
@@ -54,6 +56,7 @@ def get_provider_info() -> dict[str, Any]:  # Any: a document of Airflow's schem
             {"integration-name": _FILES, "tags": ["protocol"]},
             {"integration-name": _SQL, "tags": ["protocol"]},
             {"integration-name": _KEEPING, "tags": ["software"]},
+            {"integration-name": _TELLING, "tags": ["service"]},
         ],
         "operators": [
             {"integration-name": _KEEPING, "python-modules": _KEEPING_MODULES},
@@ -62,6 +65,7 @@ def get_provider_info() -> dict[str, Any]:  # Any: a document of Airflow's schem
             {"integration-name": _KAFKA, "python-modules": _KAFKA_MODULES},
             {"integration-name": _MAIL, "python-modules": _MAIL_MODULES},
             {"integration-name": _SQL, "python-modules": _SQL_MODULES},
+            {"integration-name": _TELLING, "python-modules": _TELLING_MODULES},
         ],
         "hooks": [
             {"integration-name": _HTTP, "python-modules": _HTTP_HOOKS},
@@ -84,6 +88,12 @@ def get_provider_info() -> dict[str, Any]:  # Any: a document of Airflow's schem
         ],
         "plugins": [
             {"name": "platform_ops_auditor", "plugin-class": "platform_ops.auditor.ArchiveAuditor"},
+        ],
+        "notifications": [
+            "platform_ops.notify.notifier.EmailNotifier",
+            "platform_ops.notify.notifier.SiteNotifier",
+            "platform_ops.notify.notifier.SlackNotifier",
+            "platform_ops.notify.notifier.WebhookNotifier",
         ],
         "task-decorators": [
             {"name": "archive", "class-name": "platform_ops.ingest.decorator.archive_task"},

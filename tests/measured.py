@@ -28,6 +28,7 @@ from platform_ops.maintenance import (
     ArchiveSweepOperator,
     ArchiveVerifyOperator,
 )
+from platform_ops.notify import WebhookNotifier
 from platform_ops.sources.http import ArchivingHttpOperator
 from platform_ops.sources.sql import ArchivingSqlOperator
 from platform_ops.testing.runner import run_task
@@ -35,7 +36,7 @@ from tests.archive.places import Disk
 from tests.archive.samples import aged, commit, slot
 from tests.archive.samples import run as another_run
 from tests.archive.strays import FOLDER, LONG_AGO, orphan
-from tests.fakes.wire import reset, say, wire
+from tests.fakes.wire import Wire, reset, say, wire
 
 REPLAY = {"platform_ops": {"replay": True}}
 
@@ -93,9 +94,20 @@ def main() -> None:
                 task_id="http", entity="weather.forecast", endpoint="/f", http_conn_id="source"
             )
         run_task(fetch, at=day)
+        told(server, day, patch)
         changed(day, patch)
         scheduled(patch)
         keep(day, patch)
+
+
+def told(server: Wire, day: str, patch: pytest.MonkeyPatch) -> None:
+    """A failure of which a webhook hears."""
+    server.connect(patch, "pager", conn_type="http", login=None)
+    server.on("/", say())
+    notifier = WebhookNotifier(connection="pager", ended="failure")
+    with DAG("measured", default_args={"on_failure_callback": notifier}):
+        task = Broken(task_id="told", entity="shop.broken")
+    run_task(task, at=day, callbacks=True)
 
 
 def changed(day: str, patch: pytest.MonkeyPatch) -> None:

@@ -88,6 +88,7 @@ def test_counters_count_what_was_committed(emitted: list[Emitted]) -> None:
     assert values(emitted, metrics.CONFLICTS, "contested") == [1]
     assert values(emitted, metrics.RETRIES, "forecast") == [1]
     assert values(emitted, metrics.SCHEMA_DRIFT, "changed") == [1]
+    assert values(emitted, metrics.MESSAGES, "webhook-pager") == [1]
 
 
 def test_keeping_counts_what_was_found_and_done(emitted: list[Emitted]) -> None:

@@ -35,7 +35,11 @@ def classes_of_sources() -> Iterator[type]:
     import platform_ops.sources
 
     sources = pkgutil.walk_packages(platform_ops.sources.__path__, "platform_ops.sources.")
-    for module in ("platform_ops.maintenance", *(each.name for each in sources)):
+    for module in (
+        "platform_ops.maintenance",
+        "platform_ops.notify.watch",
+        *(each.name for each in sources),
+    ):
         loaded = importlib.import_module(module)
         for name, each in inspect.getmembers(loaded, inspect.isclass):
             if (
@@ -80,6 +84,17 @@ def test_every_operator_and_hook_is_listed() -> None:
         assert {group["integration-name"] for group in INFO[kind]} <= {
             each["integration-name"] for each in INFO["integrations"]
         }
+
+
+def test_every_notifier_is_listed() -> None:
+    from platform_ops.notify import notifier
+
+    found = [
+        f"{each.__module__}.{name}"
+        for name, each in inspect.getmembers(notifier, inspect.isclass)
+        if each.__module__ == notifier.__name__ and name in notifier.__all__
+    ]
+    assert found == INFO["notifications"]
 
 
 def test_connection_types_equal_what_the_hooks_say() -> None:

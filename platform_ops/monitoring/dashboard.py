@@ -98,6 +98,7 @@ _ROWS: Final = (
             _rate(metrics.CONFLICTS, "Rival writers"),
             _rate(metrics.ADOPTED, "Adopted by retries"),
             _rate(metrics.REPLAYS, "Replays"),
+            _rate(metrics.MESSAGES, "Messages to people"),
         ),
     ),
     (

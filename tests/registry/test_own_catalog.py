@@ -31,6 +31,7 @@ def test_every_class_lies_in_a_module_that_the_provider_names(catalog: Catalog) 
         for module in group["python-modules"]
     }
     named |= {each.rpartition(".")[0] for each in info["extra-links"]}
+    named |= {each.rpartition(".")[0] for each in info["notifications"]}
     named |= {each["plugin-class"].rpartition(".")[0] for each in info["plugins"]}
     own = {each.name.rpartition(".")[0] for each in catalog.classes if not each.base}
     assert own - {"platform_ops.ingest.operator"} == named
