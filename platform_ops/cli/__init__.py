@@ -32,6 +32,10 @@ _COMMANDS: Final = {
         "platform_ops.cli.monitoring:monitoring",
         "Print what Prometheus and Grafana need to watch it.",
     ),
+    "notify": (
+        "platform_ops.cli.notify:notify",
+        "Show the messages that people get, and try a channel.",
+    ),
     "doctor": ("platform_ops.cli.doctor:doctor", "Say what is set, from where, and what is wrong."),
 }
 """Name, where it is defined, and its line of help: known without importing it."""
