@@ -18,7 +18,7 @@ warnings.filterwarnings(
 )
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE / "_ext"))  # site_tables, which the catalogue reads
+sys.path.insert(0, str(HERE / "_ext"))  # site_tables, which the catalogue reads, and site_messages
 
 project = "platform_ops"
 author = "The platform_ops authors"
@@ -37,6 +37,7 @@ extensions = [
     "notfound.extension",
     "sphinx_reredirects",
     "sphinxext.opengraph",
+    "site_messages",
 ]
 exclude_patterns = ["_build", "_ext", "examples", "reference/_benchmarks"]
 
