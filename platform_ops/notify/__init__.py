@@ -7,8 +7,9 @@ recoveries (ADR 0027).
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from platform_ops.facade import deferred
 
 if TYPE_CHECKING:
     from platform_ops.notify.notifier import (
@@ -21,14 +22,15 @@ if TYPE_CHECKING:
 
 __all__ = ["EmailNotifier", "SiteNotifier", "SlackNotifier", "WebhookNotifier", "callbacks"]
 
-_HOME: Final = "platform_ops.notify.notifier"
+_HOMES: Final = {
+    "platform_ops.notify.notifier": (
+        "EmailNotifier",
+        "SiteNotifier",
+        "SlackNotifier",
+        "WebhookNotifier",
+        "callbacks",
+    ),
+}
 
-
-def __getattr__(name: str) -> Any:  # Any: what the notifiers' module exports
-    if name in __all__:
-        return getattr(import_module(_HOME), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+if not TYPE_CHECKING:  # a checker would take every name for one of this package
+    __getattr__, __dir__ = deferred(__name__, _HOMES)

@@ -14,10 +14,12 @@ from platform_ops.links import entity_page
 from platform_ops.notify.incident import Standing
 from platform_ops.notify.message import Fact, Link, Message, Subject, span_text, time_text
 from platform_ops.redaction import safe_url
-from platform_ops.settings import KINDS, Kind, Settings, Severity
+from platform_ops.settings import KINDS
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from platform_ops.settings import Kind, Settings, Severity
 
 __all__ = ["Happening", "airflow_url", "happening", "links_to", "message_of"]
 

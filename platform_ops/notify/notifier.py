@@ -15,11 +15,14 @@ from platform_ops.notify import incident
 from platform_ops.notify.context import Happening, happening, message_of
 from platform_ops.notify.incident import Standing
 from platform_ops.notify.journal import Journal
-from platform_ops.notify.office import Channels, bounded, journal, send
-from platform_ops.settings import KINDS, ChannelSettings, Kind, Settings, Severity
+from platform_ops.notify.office import bounded, journal, send
+from platform_ops.settings import KINDS
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from platform_ops.notify.office import Channels
+    from platform_ops.settings import Kind, Settings, Severity
 
 __all__ = ["EmailNotifier", "SiteNotifier", "SlackNotifier", "WebhookNotifier", "callbacks"]
 
@@ -105,6 +108,8 @@ class _ChannelNotifier(SiteNotifier):
         """The one that is given, else the site's of this kind."""
         if self.connection is None and not self.to:
             return super().channels(site, team, severity)
+        from platform_ops.settings import ChannelSettings
+
         given = ChannelSettings.model_validate(
             {
                 "kind": self.kind,

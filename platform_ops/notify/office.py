@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from platform_ops import archive, metrics
 from platform_ops.entity import Entity
@@ -22,14 +22,16 @@ from platform_ops.notify.channels import deliver
 from platform_ops.notify.incident import Admission, admit
 from platform_ops.notify.journal import Journal
 from platform_ops.notify.message import Fact, Message, time_text
-from platform_ops.settings import ChannelSettings, Settings
 from platform_ops.url_scheme import encode
+
+if TYPE_CHECKING:
+    from platform_ops.settings import ChannelSettings, Settings
 
 __all__ = ["Channels", "bounded", "journal", "send"]
 
 log = logging.getLogger("platform_ops.notify")
 
-Channels = Mapping[str, ChannelSettings]
+Channels: TypeAlias = "Mapping[str, ChannelSettings]"
 Result = TypeVar("Result")
 
 SPARE_S: Final = 0.5
