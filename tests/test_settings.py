@@ -181,8 +181,8 @@ WRONG = {
     "unknown table": (
         "# a comment\n[archives]\n",
         (
-            "{path}:2: archives: unknown field; right here are: archive, docs, metrics, conventions, "
-            "notify, teams, sources"
+            "{path}:2: archives: unknown field; right here are: archive, docs, metrics, ui, "
+            "conventions, notify, teams, sources"
         ),
     ),
     "unknown field of a source": (

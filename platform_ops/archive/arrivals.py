@@ -98,7 +98,9 @@ def status(
     :param since: The first slot there is, or 30 days ago, whichever is later, where None.
     :param until: Now, where None.
     """
-    question = Question(entity)
+    # Without a schedule, one is inferred from what arrived before as well.
+    bounded = since is not None and agreement.schedule is not None
+    question = Question(entity, since, until) if bounded else Question(entity)
     answer = index.find(question, question.prefixes(templates))
     by_time = _by_time(answer.hits)
     schedule = _declared(agreement) or inferred(sorted(by_time)[-_SEEN_FOR_A_PERIOD:])

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         SourceSettings,
     )
     from platform_ops.settings.notify import ChannelSettings, NotifySettings, TeamSettings
+    from platform_ops.settings.ui import UiSettings
 
 __all__ = [
     "CONFIG_ENV",
@@ -56,6 +57,7 @@ __all__ = [
     "Severity",
     "SourceSettings",
     "TeamSettings",
+    "UiSettings",
     "load",
 ]
 
@@ -80,6 +82,7 @@ _HOMES: Final = {
         "Severity",
     ),
     "platform_ops.settings.notify": ("ChannelSettings", "NotifySettings", "TeamSettings"),
+    "platform_ops.settings.ui": ("UiSettings",),
 }
 
 if not TYPE_CHECKING:  # a checker would take every name for one of this package

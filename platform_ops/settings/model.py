@@ -25,6 +25,7 @@ from platform_ops.settings.notify import (
     route,
 )
 from platform_ops.settings.section import Section
+from platform_ops.settings.ui import UiSettings
 from platform_ops.url_scheme import DEFAULT_TEMPLATE, Template
 
 __all__ = [
@@ -357,6 +358,9 @@ class Settings(Section):
     metrics: MetricsSettings = Field(
         default_factory=MetricsSettings,
         description="What is told of entities to what watches them.",
+    )
+    ui: UiSettings = Field(
+        default_factory=UiSettings, description="The archive browser in Airflow's UI."
     )
     conventions: ConventionSettings = Field(
         default_factory=ConventionSettings, description="What DAGs are held to."

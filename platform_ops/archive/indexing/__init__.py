@@ -20,6 +20,7 @@ from typing import Final, TypeVar
 from platform_ops.archive import read, tombstones
 from platform_ops.archive.indexing import reading, tables
 from platform_ops.archive.indexing.listing import MANIFEST_KEY, Changes, range_of
+from platform_ops.archive.indexing.overview import Overview, overview
 from platform_ops.archive.indexing.question import Answer, Hit, Question
 from platform_ops.archive.indexing.rows import (
     MANIFEST_COLUMNS,
@@ -29,11 +30,11 @@ from platform_ops.archive.indexing.rows import (
     moment,
 )
 from platform_ops.archive.store import Store
-from platform_ops.entity import Manifest
+from platform_ops.entity import Entity, Manifest
 from platform_ops.errors import ArchiveCorrupt
 from platform_ops.url_scheme import Template
 
-__all__ = ["Answer", "Hit", "Index", "Question", "Refreshed"]
+__all__ = ["Answer", "Hit", "Index", "Overview", "Question", "Refreshed"]
 
 log = logging.getLogger(__name__)
 
@@ -115,6 +116,10 @@ class Index:
             return question.ask(connection, min(known) if len(known) == len(times) else None, below)
 
         return self._with(ask)
+
+    def overview(self, entity: Entity | None = None) -> list[Overview]:
+        """What the index knows of each entity as a whole, by name; of one alone where it is named."""
+        return self._with(lambda connection: overview(connection, entity))
 
     def manifests(self, question: Question, templates: Iterable[Template]) -> list[Manifest]:
         """Refresh what is in question, look it up, and read what is found.

@@ -122,17 +122,22 @@ def _out_of_reach(path: Path, err: Exception) -> ConfigError:
 def _prepare(connection: sqlite3.Connection, root: str) -> None:
     connection.execute("PRAGMA cell_size_check = ON")
     connection.execute("PRAGMA cache_size = -65536")
-    connection.execute("BEGIN IMMEDIATE")
-    (size,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if size == 0:
-        connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-        connection.execute(f"PRAGMA user_version = {_FORMAT}")
-        for statement in _TABLES.split(";"):
-            connection.execute(statement)
-        connection.execute("INSERT INTO root VALUES (?)", (root,))
-    connection.execute("COMMIT")
+    if _is_empty(connection):  # whoever only reads does not wait for whoever refreshes
+        connection.execute("BEGIN IMMEDIATE")
+        if _is_empty(connection):
+            connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+            connection.execute(f"PRAGMA user_version = {_FORMAT}")
+            for statement in _TABLES.split(";"):
+                connection.execute(statement)
+            connection.execute("INSERT INTO root VALUES (?)", (root,))
+        connection.execute("COMMIT")
     if _says(connection) != (_APPLICATION, _FORMAT, root):
         raise Damaged("it is another archive's, or of another format")
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    (size,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return bool(size == 0)
 
 
 def _says(connection: sqlite3.Connection) -> tuple[int, int, str]:
