@@ -342,5 +342,13 @@ async def _told(request: Request, error: Exception) -> Response:
     return page(request, "error.html", status, title=title, message=str(error))
 
 
+@app.exception_handler(Exception)
+async def _unforeseen(request: Request, error: Exception) -> Response:
+    """A fault of ours: a page without a word of it, and Airflow's log has the rest."""
+    log.error("%s: %s", request.url.path, type(error).__name__)
+    message = "The page could not be made; the log of the API server says why."
+    return page(request, "error.html", 500, title="Not possible", message=message)
+
+
 for _kind in (PlatformError, Forbidden, Forged):
     app.add_exception_handler(_kind, _told)

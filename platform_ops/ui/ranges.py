@@ -27,12 +27,13 @@ class Range:
 
     @classmethod
     def of(cls, until: str | None, day: str | None) -> Range:
-        """By what was asked: the last day, today where it says none.
+        """By what was asked: 26 weeks, the last one up to the last day, today where it says none.
 
         :raises UrlError: It is no day.
         """
         last = _day(until) if until else datetime.now(UTC).date()
-        return cls(last - timedelta(weeks=_WEEKS, days=-1), last, _day(day) if day else None)
+        monday = last - timedelta(weeks=_WEEKS - 1, days=last.weekday())
+        return cls(monday, last, _day(day) if day else None)
 
     @property
     def since_utc(self) -> datetime:
@@ -52,8 +53,8 @@ class Range:
     @property
     def after(self) -> date | None:
         """The last day of the range after; None where it has not come."""
-        last = self.until + timedelta(weeks=_WEEKS)
-        return last if self.until < datetime.now(UTC).date() else None
+        today = datetime.now(UTC).date()
+        return min(self.until + timedelta(weeks=_WEEKS), today) if self.until < today else None
 
 
 def _day(text: str) -> date:
