@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         shards,
         sweep,
         verify,
+        witness,
     )
     from platform_ops.archive.outcome import Commit, Outcome
     from platform_ops.archive.pack import Member
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from platform_ops.archive.store import Store
     from platform_ops.archive.taking import session
     from platform_ops.archive.verifying import Fault, Verdict
+    from platform_ops.archive.witnesses import Head
     from platform_ops.archive.write import Session
 
 __all__ = [
@@ -57,6 +59,7 @@ __all__ = [
     "Commit",
     "Evidence",
     "Fault",
+    "Head",
     "Hold",
     "Index",
     "LeftAlone",
@@ -98,6 +101,7 @@ __all__ = [
     "url",
     "use_credentials",
     "verify",
+    "witness",
 ]
 
 _HOMES: Final = {
@@ -118,6 +122,7 @@ _HOMES: Final = {
         "shards",
         "sweep",
         "verify",
+        "witness",
     ),
     "platform_ops.archive.outcome": ("Commit", "Outcome"),
     "platform_ops.archive.pack": ("Member",),
@@ -139,6 +144,7 @@ _HOMES: Final = {
     "platform_ops.archive.store": ("Store",),
     "platform_ops.archive.taking": ("session",),
     "platform_ops.archive.verifying": ("Fault", "Verdict"),
+    "platform_ops.archive.witnesses": ("Head",),
     "platform_ops.archive.write": ("Session",),
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
@@ -19,6 +19,7 @@ from platform_ops.archive import (
     read,
     refused,
     verifying,
+    witnesses,
 )
 from platform_ops.archive.bag import Bag
 from platform_ops.archive.finding import find
@@ -27,6 +28,7 @@ from platform_ops.archive.keep import LeftAlone, Stray
 from platform_ops.archive.place import root, site_of, template_of, url
 from platform_ops.archive.removal import Removal
 from platform_ops.archive.verifying import Verdict
+from platform_ops.archive.witnesses import Head
 from platform_ops.entity import Entity, Slot
 from platform_ops.errors import NotArchived
 from platform_ops.settings import Settings
@@ -41,6 +43,7 @@ __all__ = [
     "shards",
     "sweep",
     "verify",
+    "witness",
 ]
 
 
@@ -49,6 +52,7 @@ def verify(
     *,
     share: float = 1.0,
     day: int | None = None,
+    against: Iterable[Head] = (),
     settings: Settings | None = None,
 ) -> Iterator[Verdict]:
     """Check every manifest below a prefix of the slot folders, and what it commits to.
@@ -56,9 +60,24 @@ def verify(
     :param share: How many of the payloads to read and hash: 1 is all of them, 0 compares sizes only.
         Between, a share of 1/n takes another nth on each day, and all of them in n days.
     :param day: Which of them; today's where unset.
+    :param against: What a witness has kept of :func:`witness`: newest manifests, whole slots and chains
+        that are not there any more as they were.
     :raises ConfigError: The share is not between 0 and 1.
     """
-    return verifying.verify(root(settings), prefix, share=share, day=day)
+    store = root(settings)
+    denied = (Verdict(fault.url, (fault,), 0) for fault in witnesses.denied(store, against, prefix))
+    return chain(verifying.verify(store, prefix, share=share, day=day), denied)
+
+
+def witness(prefix: str = "", settings: Settings | None = None) -> Iterator[Head]:
+    """The newest manifest of every slot below a prefix, for whoever keeps it elsewhere.
+
+    :func:`verify` holds the archive against it: what is gone at the end of a chain, or a whole slot, is
+    told by nothing that lies in the archive itself.
+
+    :param prefix: Such as ``v1/weather``; all of the archive where empty.
+    """
+    return witnesses.heads(root(settings), prefix)
 
 
 def sweep(

@@ -45,6 +45,7 @@ FaultKind = Literal[
     "hold",
     "template",
     "gone",
+    "rewritten",
 ]
 
 _SLOTS_AHEAD: Final = 64
@@ -64,7 +65,8 @@ class Fault:
     :param kind: ``manifest`` damaged or unreadable, ``place`` not where its slot belongs, ``chain``
         broken, a payload ``missing``, of another ``size``, with another ``digest``, or one that the
         store does not give: ``unreadable``; a ``tombstone``, ``hold`` or ``template`` that is damaged
-        or of nothing that is there; a manifest that an index has seen and that is ``gone``.
+        or of nothing that is there; a manifest that an index or a witness has seen and
+        that is ``gone``, or that is another one than a witness has seen: ``rewritten``.
     :param url: What is wrong, exactly; nothing is named twice for one cause.
     """
 

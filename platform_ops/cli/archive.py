@@ -61,6 +61,7 @@ archive.add_command(holds)
 archive.add_command(export)
 archive.add_command(evidence)
 archive.add_command(verification.verify)
+archive.add_command(verification.witness)
 
 
 @archive.command("ls")

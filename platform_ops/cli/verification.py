@@ -1,4 +1,4 @@
-"""``platform-ops archive verify``: progress while it works, each fault, and one line of sum."""
+"""``platform-ops archive verify`` and ``witness``: each fault, and what an outsider keeps to find more."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,7 @@ import click
 from platform_ops import archive as archives
 from platform_ops.archive import Fault, Store, Verdict
 from platform_ops.archive.store import locate
+from platform_ops.archive.witnesses import denied, parse
 from platform_ops.cli import FAULTY
 from platform_ops.cli.arguments import Site, prefixes
 from platform_ops.cli.terminal import console, count_text, size_text
@@ -22,7 +24,7 @@ from platform_ops.errors import NotArchived
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["verify"]
+__all__ = ["verify", "witness"]
 
 
 def _share(ctx: click.Context, param: click.Parameter, text: str | None) -> float | None:  # noqa: ARG001
@@ -44,16 +46,28 @@ def _share(ctx: click.Context, param: click.Parameter, text: str | None) -> floa
     metavar="PERCENT",
     help="Read such a share of the payloads, as 5%: another one each day, until all were read.",
 )
+@click.option(
+    "--against",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="A list that witness has written, kept elsewhere: newest manifests and slots that are gone.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, at the end.")
 @click.pass_context
 def verify(
-    ctx: click.Context, what: str | None, depth: str, sample: float | None, as_json: bool
+    ctx: click.Context,
+    what: str | None,
+    depth: str,
+    sample: float | None,
+    against: Path | None,
+    as_json: bool,
 ) -> None:
     """Check every manifest, their chain, and every byte.
 
     Names each fault on a line of its own, and exits with 1 where there is one. PREFIX is a folder of
     the URL scheme, such as v1/weather; all of the archive is checked without one. Where find or status
-    have made an index, manifests that it has seen and that are gone are faults too.
+    have made an index, manifests that it has seen and that are gone are faults too; so is what a list
+    by --against has seen.
     """
     if depth == "quick" and sample is not None:
         raise click.UsageError("--quick reads no payload, and --sample some: give one of them")
@@ -63,14 +77,31 @@ def verify(
     for prefix in prefixes(site, what):
         verdicts = archives.verify(prefix, share=tally.share, settings=site.settings)
         _follow(site.store, prefix, verdicts, tally, out=None if as_json else out)
+        if against:
+            _hold_against(site, prefix, against, tally, out=None if as_json else out)
         _remember(site, prefix, tally, out=None if as_json else out)
-    if what and not tally.manifests:
+    if what and not tally.manifests and not tally.faults:
         raise NotArchived(f"{what}: nothing is archived there, in {site.store.url}")
     if as_json:
         click.echo(json.dumps(tally.as_dict(), ensure_ascii=False, indent=2))
     else:
         _print_summary(out, site.store, tally)
     ctx.exit(FAULTY if tally.faults else 0)
+
+
+@click.command()
+@click.argument("what", metavar="[ENTITY|URL|PREFIX]", required=False)
+@click.pass_context
+def witness(ctx: click.Context, what: str | None) -> None:
+    """Print the newest manifest of every slot, with its digest: one line of JSON each.
+
+    Keep the list where the archive's own credentials do not reach, and give it to verify --against: of
+    a newest manifest that was taken away, or a whole slot, the archive itself shows no trace.
+    """
+    site = Site.of(ctx)
+    for prefix in prefixes(site, what):
+        for head in archives.witness(prefix, site.settings):
+            click.echo(head.to_json())
 
 
 @dataclass(slots=True)
@@ -91,6 +122,10 @@ class _Tally:
         self.manifests += 1
         self.size_bytes += verdict.size_bytes
         self.faults += verdict.faults
+
+    def add(self, fault: Fault) -> None:
+        """Count a fault of something that is not there to be checked."""
+        self.faults.append(fault)
 
     @property
     def seconds(self) -> float:
@@ -166,12 +201,23 @@ def _remember(site: Site, prefix: str, tally: _Tally, out: Console | None) -> No
     known.refresh(prefix)
     for hit in known.lost(prefix):
         url = locate(site.store, hit.key)
+        if any(fault.url == url for fault in tally.faults):
+            continue  # a witness has told it
         fault = Fault(
             "gone", url, f"{url}: was there at an earlier listing, and nothing removes it"
         )
-        tally.faults.append(fault)
+        tally.add(fault)
         if out:
             _print_fault(out, fault)
+
+
+def _hold_against(site: Site, prefix: str, file: Path, tally: _Tally, out: Console | None) -> None:
+    """Name what a witness has seen and that is gone, or another one by now."""
+    with file.open(encoding="utf-8") as lines:
+        for fault in denied(site.store, parse(lines, str(file)), prefix):
+            tally.add(fault)
+            if out:
+                _print_fault(out, fault)
 
 
 def _print_summary(out: Console, store: Store, tally: _Tally) -> None:

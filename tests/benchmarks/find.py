@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from platform_ops.archive.indexing.rows import Row, checksum, microseconds
 from platform_ops.entity import Entity, Manifest, Origin, Payload, RunIdentity, Slot
 from platform_ops.url_scheme import DEFAULT_TEMPLATE, Template, manifest_key
 
-MANIFESTS: Final = 100_000
+MANIFESTS: Final = 40_000
 ROWS: Final = 1_000_000
 REBUILD_PROMISE: Final = 20_000
 """Manifests a second."""
@@ -180,5 +181,5 @@ def _row(number: int) -> Row:
     return (*columns, checksum(columns)), [(*asked, _url(number), f"page-{number}.json")], []
 
 
-if __name__ == "__main__":
-    print(json.dumps(main(), indent=2))
+if __name__ == "__main__":  # how many manifests to read, and how many rows to ask
+    print(json.dumps(main(*map(int, sys.argv[1:])), indent=2))

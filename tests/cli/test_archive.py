@@ -298,6 +298,23 @@ def test_verify_names_a_newest_manifest_that_was_deleted(filled: Place, cli: Cal
     assert f"gone       {filled.root}/{key}" in cli("archive", "verify", "--quick").stdout
 
 
+def test_verify_against_a_witness_names_a_slot_that_was_deleted(
+    filled: Place, cli: Call, tmp_path: Path
+) -> None:
+    kept = tmp_path / "heads.jsonl"
+    kept.write_text(cli("archive", "witness").stdout)
+    against = ("archive", "verify", "--quick", "--against", str(kept))
+    assert cli(*against).exit_code == 0
+    keys = [key for key in filled.objects() if key.startswith(f"meta/{SLOT}/")]
+    for key in keys:
+        filled.remove(key)
+    result = cli(*against, "--json")
+    (fault,) = json.loads(result.stdout)["faults"]
+    assert (result.exit_code, fault["kind"]) == (1, "gone")
+    assert fault["url"] == f"{filled.root}/{keys[-1]}"
+    assert f"gone       {filled.root}/{keys[-1]}" in cli(*against).stdout
+
+
 def test_verify_makes_no_index(
     filled: Place, cli: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
