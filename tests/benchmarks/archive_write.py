@@ -19,6 +19,7 @@ S3: Final = ("obstore's open_writer", "the same, bodies not signed", "archive on
 PROMISES: Final = {"archive on disk": (DISK[0], 0.8, 48), "archive on S3": (S3[0], 0.9, 80)}
 MODULE: Final = "tests.benchmarks.archive_write"
 SIZE_MIB: Final = 1024
+HEADER: Final = ("1 GiB", "MiB/s", "× beside whom", "peak MiB of the process")
 ROUNDS: Final = 5
 
 
@@ -47,6 +48,20 @@ def broken(figures: dict[str, Figure], size_mib: int = SIZE_MIB) -> list[str]:
         for name, (peer, part, limit_mib) in PROMISES.items()
         if figures[peer].seconds < part * figures[name].seconds
         or figures[name].peak_mib > limit_mib
+    ]
+
+
+def rows(figures: dict[str, Figure], size_mib: int = SIZE_MIB) -> list[tuple[str, ...]]:
+    """The table, as the site shows it."""
+    peer_of = {name: peers[0] for peers in (DISK, S3) for name in peers}
+    return [
+        (
+            name,
+            f"{size_mib / figure.seconds:.0f}",
+            f"{figures[peer_of[name]].seconds / figure.seconds:.2f}",
+            f"{figure.peak_mib:.0f}",
+        )
+        for name, figure in figures.items()
     ]
 
 

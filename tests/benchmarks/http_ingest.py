@@ -21,6 +21,10 @@ from tests.benchmarks import servers
 
 CONTENDERS: Final = ("HttpToS3Operator", "archive on S3", "archive on disk")
 ROUNDS: Final = 3
+PROMISE: Final = 2.0
+"""Times the speed of HttpToS3Operator, at a twenty-fifth of its memory."""
+PART_OF_MEMORY: Final = 25
+HEADER: Final = ("1 GiB over HTTP", "MiB/s", "× HttpToS3Operator", "MiB above the start")
 
 
 def main(size_bytes: int = 1 << 30) -> dict[str, dict[str, float]]:
@@ -37,6 +41,32 @@ def main(size_bytes: int = 1 << 30) -> dict[str, dict[str, float]]:
         }
         for name, rows in samples.items()
     }
+
+
+def rows(figures: dict[str, dict[str, float]]) -> list[tuple[str, ...]]:
+    """The table, as the site shows it."""
+    peer = figures[CONTENDERS[0]]["mib_per_s"]
+    return [
+        (
+            name,
+            f"{row['mib_per_s']:.0f}",
+            f"{row['mib_per_s'] / peer:.2f}",
+            f"{row['peak_mib']:.0f}",
+        )
+        for name, row in figures.items()
+    ]
+
+
+def broken(figures: dict[str, dict[str, float]]) -> list[str]:
+    """Each promise that does not hold, in words."""
+    peer = figures[CONTENDERS[0]]
+    limit_mib = peer["peak_mib"] / PART_OF_MEMORY
+    return [
+        f"{name}: promised {PROMISE} × {CONTENDERS[0]} within {limit_mib:.0f} MiB"
+        for name in CONTENDERS[1:]
+        if figures[name]["mib_per_s"] < PROMISE * peer["mib_per_s"]
+        or figures[name]["peak_mib"] > limit_mib
+    ]
 
 
 def _sample(name: str, source: str, sink: str) -> tuple[float, float]:

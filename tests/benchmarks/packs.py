@@ -25,6 +25,13 @@ MODULE: Final = "tests.benchmarks.packs"
 BODIES: Final = 10_000
 BODY_BYTES: Final = 2048
 PROMISED_PER_S: Final = 10_000
+HEADER: Final = (
+    f"{BODIES:,} × 2 KiB",
+    "bodies/s",
+    "MiB stored",
+    "peak MiB of the process",
+    "one body, ms",
+)
 ROUNDS: Final = 3
 NAME: Final = "item-007777.json"
 
@@ -80,6 +87,20 @@ def broken(rows: dict[str, Row]) -> list[str]:
     if rows[name].per_s >= PROMISED_PER_S:
         return []
     return [f"{name}: promised {PROMISED_PER_S} bodies a second, has {rows[name].per_s:.0f}"]
+
+
+def told(rows: dict[str, Row]) -> list[tuple[str, ...]]:
+    """The table, as the site shows it."""
+    return [
+        (
+            name,
+            f"{row.per_s:,.0f}",
+            f"{row.size_mib:.1f}" if row.size_mib else "",
+            f"{row.peak_mib:.0f}",
+            "" if row.read_ms is None else f"{row.read_ms:.1f}",
+        )
+        for name, row in rows.items()
+    ]
 
 
 def _bodies() -> Iterator[tuple[str, bytes]]:

@@ -27,6 +27,32 @@ def main() -> dict[str, dict[str, float]]:
     return {name: _shape(*shape) for name, shape in SHAPES.items()}
 
 
+def header(figures: dict[str, dict[str, float]]) -> tuple[str, ...]:
+    """Of the table: whoever is installed has a column."""
+    return "MiB/s on every core", *next(iter(figures.values())), "× sha256sum"
+
+
+def rows(figures: dict[str, dict[str, float]]) -> list[tuple[str, ...]]:
+    """The table, as the site shows it."""
+    return [
+        (
+            shape,
+            *(f"{speed:.0f}" for speed in row.values()),
+            f"{row['verify --full'] / row['sha256sum']:.2f}",
+        )
+        for shape, row in figures.items()
+    ]
+
+
+def broken(figures: dict[str, dict[str, float]]) -> list[str]:
+    """Each promise that does not hold, in words."""
+    return [
+        f"verify --full of {shape}: promised {PROMISE} × sha256sum on every core"
+        for shape, row in figures.items()
+        if row["verify --full"] < PROMISE * row["sha256sum"]
+    ]
+
+
 def _shape(count: int, size_bytes: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder, "archive")
