@@ -98,7 +98,10 @@ def get_provider_info() -> dict[str, Any]:  # Any: a document of Airflow's schem
         "task-decorators": [
             {"name": "archive", "class-name": "platform_ops.ingest.decorator.archive_task"},
         ],
-        "extra-links": ["platform_ops.ingest.docs_link.DocsLink"],
+        "extra-links": [
+            "platform_ops.ingest.docs_link.DocsLink",
+            "platform_ops.ui.plugin.RevisionLink",
+        ],
         "config": {"platform_ops": _config()},
     }
 
