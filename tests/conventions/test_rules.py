@@ -82,6 +82,24 @@ def test_airflow_takes_every_example_whose_packages_are_here(tmp_path: Path) -> 
 # What the examples do not show
 
 NOT_FIRED = {
+    "a logical date that a task asks for before it uses it": in_dag(
+        '@task\ndef load(ds=None):\n    """Load."""\n    print(ds if ds else "none")\nload()',
+        schedule="None",
+    ),
+    "a logical date that is given": in_dag(
+        '@task\ndef load(ds=None):\n    """Load."""\n    print(ds)\nload(ds="2024-01-01")',
+        schedule="None",
+    ),
+    "a logical date that may be missing from the context": in_dag(
+        '@task\ndef load(**context):\n    """Load."""\n    print(context.get("ds"))\nload()',
+        schedule="None",
+    ),
+    "a logical date where every run has one": in_dag(
+        '@task\ndef load(ds=None):\n    """Load."""\n    print(ds)\nload()'
+    ),
+    "a setting of the environment that is no secret": in_dag(
+        'BashOperator(task_id="x", bash_command=f"load {os.environ[\'STAGE\']}")'
+    ).replace("from airflow.sdk", "import os\nfrom airflow.sdk"),
     "an id that is computed": in_dag("pass", dag_id='f"{datetime.now().year}_tides"'),
     "defaults that are computed": in_dag(
         '@task\ndef load():\n    """Load."""\nload()', default_args="make_defaults()"
@@ -183,6 +201,47 @@ FIRED = {
     "a secret in the environment of a task": (
         in_dag('BashOperator(task_id="x", bash_command="x", env={"API_TOKEN": "k3y-93bd-77a1"})'),
         "PO601",
+    ),
+    "a logical date that a task takes as a parameter": (
+        in_dag(
+            '@task\ndef load(ds=None):\n    """Load."""\n    print(ds)\nload()', schedule="None"
+        ),
+        "PO205",
+    ),
+    "a logical date that a task takes by keyword alone": (
+        in_dag(
+            '@task\ndef load(*, logical_date=None):\n    """Load."""\n    print(logical_date)\nload()',
+            schedule='[Asset("a")]',
+        ),
+        "PO205",
+    ),
+    "a logical date that a task looks up": (
+        in_dag(
+            '@task\ndef load(**context):\n    """Load."""\n    print(context["ts"])\nload()',
+            schedule="None",
+        ),
+        "PO205",
+    ),
+    "a logical date of the current context": (
+        in_dag(
+            '@task\ndef load():\n    """Load."""\n    now = get_current_context()\n    '
+            'print(now["ds"])\nload()',
+            schedule="None",
+        ),
+        "PO205",
+    ),
+    "a secret of the environment in the defaults": (
+        in_dag(
+            "pass",
+            default_args='{"owner": "a", "retries": 1, "password": os.environ["DB_PASSWORD"]}',
+        ).replace("from airflow.sdk", "import os\nfrom airflow.sdk"),
+        "PO604",
+    ),
+    "a secret of the environment by another name": (
+        in_dag('BashOperator(task_id="x", bash_command=f"load {KEY}")').replace(
+            "\nwith DAG", 'import os\nKEY = os.getenv("API_TOKEN", "")\nwith DAG'
+        ),
+        "PO604",
     ),
     "a secret in a template": (
         in_dag('BashOperator(task_id="x", bash_command="{{ var.value.api_token }}")'),

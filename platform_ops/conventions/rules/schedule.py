@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from platform_ops.conventions.literals import Called
@@ -136,6 +136,73 @@ def _nullable(task: TaskFacts, agreed: Agreed) -> Iterator[Hit]:  # noqa: ARG001
                     yield Hit(line or task.line, task.name, f"{name} may be missing: {because}")
 
 
+def _nullable_in_code(module: Module, agreed: Agreed) -> Iterator[Hit]:  # noqa: ARG001  as all checks
+    for task in module.tasks:
+        function, dag = task.made.function, task.dag
+        if function is None or dag is None or (kind := run_by(dag)) not in ("asset", "none"):
+            continue
+        because = "assets start its runs" if kind == "asset" else "it has no schedule"
+        guarded = _tested(function)
+        for line, name in (*_taken(function, task.keywords), *_looked_up(function)):
+            if name not in guarded:
+                yield Hit(line, task.name, f"{name} may be missing: {because}")
+
+
+def _taken(
+    function: ast.FunctionDef | ast.AsyncFunctionDef, given: Container[str]
+) -> Iterator[tuple[int, str]]:
+    """Parameters that Airflow fills from the context, since the DAG gives them no value."""
+    arguments = function.args
+    optional = {
+        each.arg for each in arguments.args[len(arguments.args) - len(arguments.defaults) :]
+    }
+    named = {
+        each.arg
+        for each, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        if default is not None
+    }
+    for each in (*arguments.args, *arguments.kwonlyargs):
+        # One without a default may be given by position: that is the author's own value.
+        if each.arg in _NULLABLE and each.arg in optional | named and each.arg not in given:
+            yield each.lineno, each.arg
+
+
+def _looked_up(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tuple[int, str]]:
+    """What is taken from a context by its name: ``context["ds"]``; ``get`` expects that it is not there."""
+    contexts = {function.args.kwarg.arg} if function.args.kwarg else set()
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and _is_context(node.value):
+            contexts |= {each.id for each in node.targets if isinstance(each, ast.Name)}
+    for node in ast.walk(function):
+        if not isinstance(node, ast.Subscript) or not isinstance(node.slice, ast.Constant):
+            continue
+        owner = isinstance(node.value, ast.Name) and node.value.id in contexts
+        if node.slice.value in _NULLABLE and (owner or _is_context(node.value)):
+            yield node.lineno, str(node.slice.value)
+
+
+def _is_context(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and (
+        getattr(node.func, "id", getattr(node.func, "attr", "")) == "get_current_context"
+    )
+
+
+def _tested(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    """Names of which the function asks whether they are there."""
+    asked: list[ast.expr] = []
+    for node in ast.walk(function):
+        if isinstance(node, (ast.If, ast.IfExp, ast.While, ast.Assert)):
+            asked.append(node.test)
+        elif isinstance(node, ast.BoolOp):
+            asked += node.values
+    return {
+        each.id if isinstance(each, ast.Name) else str(getattr(each, "value", ""))
+        for test in asked
+        for each in ast.walk(test)
+        if isinstance(each, (ast.Name, ast.Constant))
+    }
+
+
 _CLOCK_BAD: Final = '''
 @task
 def load() -> str:
@@ -214,8 +281,8 @@ RULES: Final = (
         title="Logical date where there may be none",
         why=(
             "Runs that an asset starts have no logical date in Airflow 3, and runs by hand or by another DAG "
-            "may have none: `ds`, `ts`, `logical_date` and the interval are then missing, and the template "
-            "fails."
+            "may have none: `ds`, `ts`, `logical_date` and the interval are then missing, and the template, "
+            "or the function that takes them, fails."
         ),
         bad=sample(_bash("load {{ ds }}"), _BASH, schedule="None", start_date=None, catchup=None),
         good=sample(
@@ -226,6 +293,7 @@ RULES: Final = (
             catchup=None,
         ),
         fix="use `dag_run.run_after`, which every run has: `{{ dag_run.run_after | ds }}`",
+        source=_nullable_in_code,
         on_task=_nullable,
     ),
 )

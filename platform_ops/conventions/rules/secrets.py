@@ -40,6 +40,8 @@ _RENDERED: Final = re.compile(
     r"|\bvar\.(?:value|json)\.(?:get\(\s*['\"])?\w*(?:password|passwd|secret|token|api_?key)\w*",
     re.IGNORECASE,
 )
+_READERS: Final = ("os.getenv", "os.environ.get")
+_ENVIRONMENT: Final = re.compile(r"\benviron\b|\bgetenv\b")
 _EXPRESSION: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _LOADER: Final = re.compile(r".*\.(get_connection|Connection\.get|get_connection_from_secrets)")
 
@@ -143,6 +145,37 @@ def _tells(module: Module, value: ast.expr) -> str:
     return next((told for each in parts if (told := _tells(module, each))), "")
 
 
+def _from_environment(module: Module, agreed: Agreed) -> Iterator[Hit]:  # noqa: ARG001  as all checks
+    if not _ENVIRONMENT.search(module.text):
+        return
+    for site in (*module.dags, *module.tasks):
+        for argument, value in site.keywords.items():
+            for name in dict.fromkeys(_environment_reads(module, value, depth=2)):
+                who = site.name if hasattr(site, "name") else ""
+                message = (
+                    f"{argument} holds {name} of the environment, which Airflow keeps and shows"
+                )
+                yield Hit(value.lineno, who, message)
+
+
+def _environment_reads(module: Module, value: ast.expr, depth: int) -> Iterator[str]:
+    """Names of secrets that an expression takes from the environment, itself or by a name bound once."""
+    for node in ast.walk(value):
+        if isinstance(node, ast.Name) and depth:
+            bound = module.walk.bound_once(node.id)
+            if bound is not None:
+                yield from _environment_reads(module, bound, depth - 1)
+        elif isinstance(node, ast.Subscript) and module.resolve(node.value) == "os.environ":
+            yield from _secret_names(node.slice)
+        elif isinstance(node, ast.Call) and node.args and module.resolve(node.func) in _READERS:
+            yield from _secret_names(node.args[0])
+
+
+def _secret_names(key: ast.expr) -> Iterator[str]:
+    if isinstance(key, ast.Constant) and isinstance(key.value, str) and _NAME.search(key.value):
+        yield key.value
+
+
 _BASH: Final = "from airflow.providers.standard.operators.bash import BashOperator"
 
 
@@ -196,5 +229,24 @@ RULES: Final = (
         good=sample(_key("login"), "from airflow.sdk.bases.hook import BaseHook"),
         fix="hand on the connection's id, and read the secret where it is used",
         source=_in_xcom,
+    ),
+    Convention(
+        id="PO604",
+        title="Secret of the environment in an argument",
+        why=(
+            "Arguments, `params` and `default_args` become a part of the DAG that Airflow stores and shows: "
+            "what the file reads from the environment while it is parsed stands there in clear."
+        ),
+        severity=Severity.WARNING,
+        bad=sample(
+            'BashOperator(task_id="load", bash_command="load", env={"KEY": os.getenv("API_KEY", "")})',
+            f"import os\n\n{_BASH}",
+        ),
+        good=sample(
+            'BashOperator(task_id="load", bash_command="load", append_env=True)',
+            _BASH,
+        ),
+        fix="read it in the task, from the environment of the worker or from a connection",
+        source=_from_environment,
     ),
 )
