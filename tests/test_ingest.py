@@ -103,6 +103,16 @@ def test_the_outlet_joins_the_authors_own_once() -> None:
     assert given(outlets=[asset("weather.forecast")]).outlets == [asset("weather.forecast")]
 
 
+@pytest.mark.parametrize(
+    "entity", ["weather.forecast", "a-1.b_2.c", "Erp.Orders", "a.b/c d", "a.é", "a.b."]
+)
+def test_the_asset_is_the_one_that_airflow_makes_of_its_name_and_uri(entity: str) -> None:
+    parsed = Entity.parse(entity)
+    made, stock = asset(entity), Asset(name=str(parsed), uri=parsed.uri)
+    assert (made, repr(made), hash(made)) == (stock, repr(stock), hash(stock))
+    assert made.extra is not asset(entity).extra
+
+
 def test_the_asset_does_not_depend_on_the_archive() -> None:
     assert asset(Entity("weather", "forecast.hourly")) == Asset(
         name="weather.forecast.hourly", uri="platform-ops://weather/forecast.hourly"

@@ -61,6 +61,7 @@ class ArchivingOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("partition_key", "map_key")
     operator_extra_links: Collection[BaseOperatorLink] = (DocsLink(),)
+    _committed: Manifest | None = None
 
     def __init__(
         self,
@@ -83,7 +84,6 @@ class ArchivingOperator(BaseOperator):
         self.on_existing = on_existing
         self.codec = codec
         self.pack = pack
-        self._committed: Manifest | None = None
 
     @classmethod
     def partial(cls, **kwargs: Any) -> OperatorPartial:  # Any: this operator's arguments

@@ -89,6 +89,8 @@ def require_known(
 
     :raises ConfigError: The message lists the right ones.
     """
+    if mode is None and on_existing is None and codec is None:
+        return
     given = {
         "mode": (mode, Mode),
         "on_existing": (on_existing, OnExisting),

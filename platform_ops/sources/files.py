@@ -15,14 +15,11 @@ from functools import partial
 from posixpath import basename
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from airflow.sdk.exceptions import AirflowSkipException
-
 from platform_ops import archive
 from platform_ops.entity import Entity, Manifest, Part
-from platform_ops.errors import ConfigError, NotArchived, SourceUnavailable
+from platform_ops.errors import ConfigError, NotArchived
 from platform_ops.ingest import (
     ArchivingOperator,
-    Unchanged,
     site_settings,
     slot_of,
 )
@@ -32,6 +29,7 @@ from platform_ops.sources.folders.members import Listing, MemberLimits, is_liste
 from platform_ops.sources.folders.pickup import Checksum, Readiness, Transfer
 from platform_ops.sources.folders.reach import reach_bucket, reach_ftp, reach_local, reach_sftp
 from platform_ops.sources.folders.selection import Selection, safe_name
+from platform_ops.sources.nothing import OnNothing, nothing_new
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -46,7 +44,6 @@ __all__ = [
 log = logging.getLogger("platform_ops.sources.files")
 
 After = Literal["leave", "move", "delete"]
-OnNothing = Literal["unchanged", "skip", "fail", "accept"]
 _LISTED: Final = "LIST"
 """The method in the origin of an archive's list, which stands for no file."""
 
@@ -148,7 +145,8 @@ class FilesOperator(ArchivingOperator):
             new = self._new(context, source, found)
             held = self._held(context) if self.new_only else None
             if not new:
-                yield from self._nothing(held)
+                what = f"no new file {self.regex or self.files!r} in {self.folder!r}"
+                yield from nothing_new(self, self.on_nothing, what, held)
                 return
             transfers = [self._transfer(source, each, selection) for each in new]
             if held is not None:
@@ -205,21 +203,6 @@ class FilesOperator(ArchivingOperator):
             return archive.newest(slot, settings=site_settings())
         except NotArchived:
             return None
-
-    def _nothing(self, held: Manifest | None) -> Iterator[Part]:
-        what = f"{self.entity}: no new file {self.regex or self.files!r} in {self.folder!r}"
-        if self.on_nothing == "skip":
-            raise AirflowSkipException(what)
-        if self.on_nothing == "unchanged":
-            try:
-                raise Unchanged(held or archive.newest(self.entity, settings=site_settings()))
-            except NotArchived:
-                raise SourceUnavailable(
-                    f"{what}, and none came before; a retry looks again"
-                ) from None
-        if self.on_nothing == "fail":
-            raise SourceUnavailable(f"{what}; a retry looks again")
-        return iter(())
 
     def _transfer(self, source: Folder, file: RemoteFile, selection: Selection) -> Transfer:
         return Transfer(

@@ -19,7 +19,9 @@ from platform_ops.errors import ConfigError, SourceRejected
 from platform_ops.ingest import ArchivingOperator, Unchanged
 from platform_ops.runconf import one_of
 from platform_ops.sources import progress
-from platform_ops.sources.topics import Batch, Bounds, Position, Start, Topics
+from platform_ops.sources.nothing import OnNothing, nothing_new
+from platform_ops.sources.topics.batch import Batch, Bounds, Position
+from platform_ops.sources.topics.client import Start, Topics
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -35,8 +37,7 @@ class ArchivingKafkaOperator(ArchivingOperator):
 
     A batch begins where the archive's newest one ended, and ends at the records that were there when it
     began, or at one of its limits. The offsets are committed to the group once the batch is committed to
-    the archive, so that a crash between the two repeats nothing and loses nothing. A run that finds
-    nothing new makes a revision without bodies.
+    the archive, so that a crash between the two repeats nothing and loses nothing.
 
     All partitions are read by one task, without a rebalance: the group must have no other members.
 
@@ -51,6 +52,8 @@ class ArchivingKafkaOperator(ArchivingOperator):
         ``earliest`` or ``latest``.
     :param on_gap: What records mean that the topic has deleted before they were archived: ``fail``, or
         ``accept`` to go on with the oldest that is left.
+    :param on_nothing: Where no record is new: ``skip`` the task and what comes after it; ``unchanged``
+        refers to the newest revision, ``fail`` is tried again, and ``accept`` makes an empty revision.
     :param commit_offsets: Whether the group's offsets follow the archive, for whoever watches its lag.
     :param timeout_s: Longest wait for the brokers.
     :raises SourceRejected: Sign-in, certificate, topic or right is wrong; the group has other members;
@@ -75,12 +78,17 @@ class ArchivingKafkaOperator(ArchivingOperator):
         max_s: float | None = None,
         start: Start = "earliest",
         on_gap: OnGap = "fail",
+        on_nothing: OnNothing = "skip",
         commit_offsets: bool = True,
         timeout_s: float = 60.0,
         **kwargs: Any,  # Any: ArchivingOperator's own arguments
     ) -> None:
         super().__init__(**kwargs)
-        for name, value, choices in (("start", start, Start), ("on_gap", on_gap, OnGap)):
+        for name, value, choices in (
+            ("start", start, Start),
+            ("on_gap", on_gap, OnGap),
+            ("on_nothing", on_nothing, OnNothing),
+        ):
             if value not in get_args(choices):
                 raise ConfigError(f"{name}={value!r} does not exist; right are: {one_of(choices)}")
         if min(max_records, max_bytes) < 1:
@@ -92,6 +100,7 @@ class ArchivingKafkaOperator(ArchivingOperator):
         self.max_s = max_s
         self.start = start
         self.on_gap = on_gap
+        self.on_nothing: OnNothing = on_nothing
         self.commit_offsets = commit_offsets
         self.timeout_s = timeout_s
 
@@ -105,10 +114,18 @@ class ArchivingKafkaOperator(ArchivingOperator):
                 batch = topics.batch(_positions(told["from"]), until=_positions(told["to"]))
             else:  # it holds no record: what came since belongs to a later slot
                 raise Unchanged(before)
-            if (first := batch.first()) is None:
-                return
-            part = self._part(topics, batch, first)
-            yield part if before is None else _whole(part, before)
+            if (first := batch.first()) is not None:
+                part = self._part(topics, batch, first)
+                yield part if before is None else _whole(part, before)
+            elif before is not None:
+                raise _fewer(topics.url, 0, before)
+            else:
+                if (
+                    self.commit_offsets
+                ):  # with start='latest', the one place that tells where it was
+                    topics.commit(batch.ends)
+                what = f"no new record in {', '.join(topics.names)}"
+                yield from nothing_new(self, self.on_nothing, what)
 
     def acknowledge(self, context: Context, manifest: Manifest) -> None:  # noqa: ARG002  # the base class's signature
         """Commit the offsets to the group, and never back behind what it has."""
@@ -161,12 +178,16 @@ def _whole(part: Part, before: Manifest) -> Part:
     def chunks() -> Iterator[bytes]:
         yield from part.body
         if part.rows_read() != before.rows:
-            raise SourceRejected(
-                f"{part.origin.url}: holds {part.rows_read()} of the {before.rows} records of "
-                f"{before.slot}, since the topic has deleted some; revision {before.revision} still holds"
-            )
+            raise _fewer(part.origin.url, part.rows_read(), before)
 
     return replace(part, body=chunks())
+
+
+def _fewer(url: str, rows: int | None, before: Manifest) -> SourceRejected:
+    return SourceRejected(
+        f"{url}: holds {rows} of the {before.rows} records of {before.slot}, since the topic has "
+        f"deleted some; revision {before.revision} still holds"
+    )
 
 
 def _plain(positions: Mapping[Position, int]) -> dict[str, dict[str, int]]:

@@ -21,6 +21,7 @@ from platform_ops.sources import progress
 from platform_ops.sources.mailboxes.mailbox import Mailbox
 from platform_ops.sources.mailboxes.mime import Attachment, attachments
 from platform_ops.sources.mailboxes.uids import UidSet
+from platform_ops.sources.nothing import OnNothing, nothing_new
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -38,11 +39,11 @@ class ArchivingImapOperator(ArchivingOperator):
 
     A message is archived whole, as ``.eml``, and its attachments beside it, decoded. Nothing in the
     folder is marked by being read. What was archived before is known by UIDVALIDITY and UID, from the
-    archive itself, so the search need not leave it out; a run that finds nothing new makes a revision
-    without bodies.
+    archive itself, so the search need not leave it out.
 
     :param imap_conn_id: Connection of Airflow's type ``imap``: host, port, login and password; in its
-        extra ``use_ssl``, ``ssl_context`` and ``timeout``.
+        extra ``use_ssl``, ``ssl_context`` and ``timeout``. With ``auth`` set to ``xoauth2`` there, the
+        password is an OAuth2 access token, as Gmail and Microsoft 365 want it.
     :param folder: The mail folder.
     :param search: IMAP search keys, such as ``FROM "billing@example.com" SUBJECT "invoice"``; see RFC
         9051, section 6.4.4.
@@ -53,6 +54,8 @@ class ArchivingImapOperator(ArchivingOperator):
     :param afterwards: What happens to messages once they are committed: ``leave``, ``seen`` or ``flag``
         to mark them, ``move`` or ``delete``.
     :param move_to: Folder for ``move``.
+    :param on_nothing: Where no message is new: ``skip`` the task and what comes after it; ``unchanged``
+        refers to the newest revision, ``fail`` is tried again, and ``accept`` makes an empty revision.
     :param attempts: Connections tried before the task gives up.
     :raises SourceRejected: Password, certificate, folder or search is wrong, or a message is too large.
     :raises SourceUnavailable: The server does not answer, or is not ready.
@@ -80,14 +83,17 @@ class ArchivingImapOperator(ArchivingOperator):
         max_bytes: int | None = _LIMIT_BYTES,
         afterwards: Afterwards = "leave",
         move_to: str | None = None,
+        on_nothing: OnNothing = "skip",
         attempts: int = 3,
         **kwargs: Any,  # Any: ArchivingOperator's own arguments
     ) -> None:
         super().__init__(**kwargs)
-        if afterwards not in get_args(Afterwards):
-            raise ConfigError(
-                f"afterwards={afterwards!r} does not exist; right are: {one_of(Afterwards)}"
-            )
+        for name, value, choices in (
+            ("afterwards", afterwards, Afterwards),
+            ("on_nothing", on_nothing, OnNothing),
+        ):
+            if value not in get_args(choices):
+                raise ConfigError(f"{name}={value!r} does not exist; right are: {one_of(choices)}")
         if (afterwards == "move") is (move_to is None):
             raise ConfigError("afterwards='move' and move_to= belong together: give both, or none")
         self.imap_conn_id = imap_conn_id
@@ -98,6 +104,7 @@ class ArchivingImapOperator(ArchivingOperator):
         self.max_bytes = max_bytes
         self.afterwards = afterwards
         self.move_to = move_to
+        self.on_nothing: OnNothing = on_nothing
         self.attempts = attempts
 
     def fetch(self, context: Context) -> Iterator[Part]:
@@ -117,6 +124,9 @@ class ArchivingImapOperator(ArchivingOperator):
                 raise Unchanged(before)
             for uid in intake.wanted[: self.max_messages if before is None else None]:
                 yield from intake.parts(uid, self.attachments.split(","), self.max_bytes)
+            if before is None and not intake.taken:
+                what = f"no new message in {mailbox.url}"
+                yield from nothing_new(self, self.on_nothing, what)
 
     def acknowledge(self, context: Context, manifest: Manifest) -> None:  # noqa: ARG002  # the base class's signature
         """Mark, move or delete the messages of a revision."""
@@ -176,7 +186,7 @@ class _Intake:
     ) -> None:
         self.wanted = wanted
         self._mailbox, self._there, self._known = mailbox, there, known
-        self._taken: set[int] = set()
+        self.taken: set[int] = set()
 
     def parts(self, uid: int, names: Sequence[str], max_bytes: int | None) -> Iterator[Part]:
         """The message and its attachments; nothing where it is gone."""
@@ -184,7 +194,7 @@ class _Intake:
             pieces = self._mailbox.message(uid, max_bytes)
             if pieces is None:  # deleted since the search
                 return
-            self._taken.add(uid)
+            self.taken.add(uid)
             copied = _copied(pieces, spool)
             yield self._part(uid, f"{self._stem(uid)}.eml", copied, _MESSAGE)
             for number, found in enumerate(attachments(spool), start=1):
@@ -224,9 +234,9 @@ class _Intake:
             {
                 "of": self._mailbox.identity,
                 "uidvalidity": self._mailbox.uidvalidity,
-                "uids": str(UidSet.of(self._known | self._taken, self._there)),
-                "taken": str(UidSet.of(self._taken, self._there)),
-                "messages": len(self._taken),
+                "uids": str(UidSet.of(self._known | self.taken, self._there)),
+                "taken": str(UidSet.of(self.taken, self._there)),
+                "messages": len(self.taken),
             }
         )
 

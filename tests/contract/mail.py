@@ -88,13 +88,14 @@ class DovecotSource:
         self._monkeypatch = monkeypatch
         self.connect(self._dovecot.port)
 
-    def connect(self, port: int) -> None:
+    def connect(self, port: int, **given: Any) -> None:  # Any: fields of a connection
         plain = {
             "conn_type": "imap",
             "host": "localhost",
             "port": port,
             "login": self._login,
             "password": self._dovecot.password,
+            **given,
         }
         self._monkeypatch.setenv("AIRFLOW_CONN_SOURCE", json.dumps(plain))
         self._monkeypatch.setenv("SSL_CERT_FILE", str(self._dovecot.authority))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import socketserver
@@ -84,11 +85,13 @@ class PostOffice:
     def deliver(self, message: bytes, folder: str = "INBOX") -> int:
         return self.folders.setdefault(folder, Folder()).add(Stored(message))
 
-    def connect(self, monkeypatch: pytest.MonkeyPatch, conn_id: str = "source") -> None:
+    def connect(
+        self, monkeypatch: pytest.MonkeyPatch, conn_id: str = "source", **extra: str
+    ) -> None:
         """Make the server known to Airflow as a connection."""
-        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", self.connection())
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", self.connection(**extra))
 
-    def connection(self) -> str:
+    def connection(self, **extra: str) -> str:
         """The connection to it, as Airflow reads one from the environment."""
         plain = {
             "conn_type": "imap",
@@ -96,7 +99,7 @@ class PostOffice:
             "port": self.port,
             "login": self.login,
             "password": self.password,
-            "extra": {"use_ssl": False, "timeout": 30},
+            "extra": {"use_ssl": False, "timeout": 30, **extra},
         }
         return json.dumps(plain)
 
@@ -165,6 +168,18 @@ class _Session(socketserver.StreamRequestHandler):
         if [each.strip('"') for each in rest.split(" ", 1)] != [office.login, office.password]:
             return "NO [AUTHENTICATIONFAILED] no"
         return None
+
+    def _authenticate(self, mechanism: str) -> str | None:
+        if mechanism != "XOAUTH2":
+            return "NO unknown mechanism"
+        office = self.server.office
+        self._say(b"+ ")
+        came = base64.b64decode(self.rfile.readline())
+        if came == f"user={office.login}\x01auth=Bearer {office.password}\x01\x01".encode():
+            return None
+        self._say(b"+ " + base64.b64encode(b'{"status":"401","schemes":"Bearer"}'))
+        office.asked.append(f"answer of {len(self.rfile.readline().strip())} bytes")
+        return "NO [AUTHENTICATIONFAILED] no"
 
     def _examine(self, name: str) -> str | None:
         folder = self.server.office.folders.get(name.strip('"'))

@@ -43,6 +43,8 @@ def task(**arguments: Any) -> ArchivingImapOperator:  # Any: the operator's own
 
 
 def names(ran: TaskResult) -> list[str]:
+    if ran.state == "skipped":
+        return []
     assert ran.state == "success", ran.error
     return [body.name for body in archive.bodies(ran.xcom)]
 
@@ -288,3 +290,49 @@ def test_a_search_in_several_lines_never_reaches_the_server(office: PostOffice) 
 def test_what_cannot_be_meant_is_refused_when_the_dag_is_parsed(given: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match="afterwards"):
         task(**given)
+
+
+def test_a_token_lets_in_by_xoauth2_and_is_told_to_nobody_else(
+    office: PostOffice, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.deliver(attached())
+    office.password = "hunter2-token"
+    office.connect(monkeypatch, auth="xoauth2")
+    ran = run_task(task(), at="2024-03-01")
+    assert len(names(ran)) == 1
+    assert "AUTHENTICATE XOAUTH2" in office.asked
+    assert not [line for line in office.asked if line.startswith("LOGIN")]
+    told = caplog.text + repr(ran) + repr(archive.manifest(ran.xcom).to_json())
+    assert "hunter2" not in told
+
+
+def test_a_token_that_has_run_out_is_refused_for_good(
+    office: PostOffice, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.password = "hunter2-token"
+    office.connect(monkeypatch, auth="xoauth2")
+    office.password = "another one"
+    ran = run_task(task(), at="2024-03-01")
+    assert ran.state == "failed"
+    assert "[AUTHENTICATIONFAILED]; check login, and the token" in str(ran.error)
+    assert "answer of 0 bytes" in office.asked
+    assert "hunter2" not in str(ran.error) + caplog.text
+
+
+def test_a_way_to_sign_in_that_is_not_known_is_named(
+    office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.connect(monkeypatch, auth="kerberos")
+    ran = run_task(task(), at="2024-03-01")
+    assert "right are: 'password', 'xoauth2'" in str(ran.error)
+
+
+def test_nothing_new_means_what_the_task_says(office: PostOffice) -> None:
+    assert run_task(task(), at="2024-03-01").state == "skipped"
+    assert list(archive.find("office.inbox")) == []
+    office.deliver(attached())
+    first = run_task(task(), at="2024-03-02")
+    same = run_task(task(on_nothing="unchanged"), at="2024-03-03")
+    assert same.xcom["manifest_url"] == first.xcom["manifest_url"]
+    assert run_task(task(on_nothing="fail"), at="2024-03-04").state == "up_for_retry"
+    assert run_task(task(on_nothing="accept"), at="2024-03-05").xcom["payload_urls"] == []

@@ -185,15 +185,19 @@ class Mailbox:
 
     def _log_in(self, client: imaplib.IMAP4) -> None:
         login, password = self._conn.login or "", self._conn.password or ""
+        token = self._conn.extra_dejson.get("auth") == "xoauth2"
         try:
-            if (login + password).isascii():
+            if token:
+                client.authenticate("XOAUTH2", _bearer(login, password))
+            elif (login + password).isascii():
                 client.login(login, password)
             else:  # LOGIN knows ASCII alone
                 client.authenticate("PLAIN", lambda _: f"\0{login}\0{password}".encode())
         except imaplib.IMAP4.abort as err:
             raise SourceUnavailable(f"{self.url}: logging in broke off") from err
         except imaplib.IMAP4.error as err:
-            advice = f"check login and password of connection {self._conn_id!r}"
+            what = "login, and the token that is its password," if token else "login and password"
+            advice = f"check {what} of connection {self._conn_id!r}"
             # Not from err: a server may quote what it was told.
             raise self._refused("logging in", err.args, advice) from None
         except OSError as err:
@@ -312,9 +316,22 @@ class Mailbox:
         )(act)
 
 
+def _bearer(login: str, token: str) -> Callable[[bytes], bytes]:
+    """What XOAUTH2 answers: who comes with which token, and then nothing to why it was refused.
+
+    Source: https://developers.google.com/workspace/gmail/imap/xoauth2-protocol
+    """
+    answers = iter([f"user={login}\x01auth=Bearer {token}\x01\x01".encode()])
+    return lambda _: next(answers, b"")
+
+
 def _connected(conn: Connection, conn_id: str) -> imaplib.IMAP4:
     """As Airflow's ImapHook connects, by the same fields of the connection, and with a time limit."""
     extra = conn.extra_dejson
+    if extra.get("auth") not in (None, "", "password", "xoauth2"):
+        raise ConfigError(
+            f"connection {conn_id!r}: auth is {extra['auth']!r}; right are: 'password', 'xoauth2'"
+        )
     if not conn.host:
         raise ConfigError(f"connection {conn_id!r} has no host; write the mail server's name there")
     timeout_s = float(extra.get("timeout") or TIMEOUT_S)

@@ -10,26 +10,23 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
-from platform_ops.errors import ConfigError, ExtraMissing, SourceRejected, SourceUnavailable
+from platform_ops.errors import SourceRejected, SourceUnavailable
 from platform_ops.ingest import connection
+from platform_ops.sources.topics.batch import Batch, Bounds, Position
+from platform_ops.sources.topics.settings import consumer_of
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-    from confluent_kafka import Consumer, KafkaError, Message
+    from confluent_kafka import KafkaError, Message
 
-__all__ = ["Batch", "Bounds", "Position", "Start", "Topics"]
+__all__ = ["Start", "Topics"]
 
 log = logging.getLogger("platform_ops.sources")
 
 Start = Literal["earliest", "latest"]
-Position = tuple[str, int]
-"""A topic and the number of a partition."""
 
 _END: Final = "_PARTITION_EOF"
 _SIGN_IN: Final = "check the sign-in in the connection's extra"
@@ -56,24 +53,6 @@ _ADVICE: Final = {
 """What no retry cures, by the client's name for it, and what does."""
 
 _AT_ONCE: Final = 1000
-_BATCH_BYTES: Final = 8 << 20
-_SETTINGS: Final = {
-    "enable.auto.commit": False,
-    "enable.auto.offset.store": False,
-    "enable.partition.eof": True,
-    # Never jump where an offset is gone: that is for on_gap= to decide.
-    "auto.offset.reset": "error",
-}
-_DEFAULTS: Final = {"isolation.level": "read_committed", "fetch.wait.max.ms": 100, "log_level": 2}
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """Where a batch ends that finds more than it may take."""
-
-    records: int
-    size_bytes: int
-    seconds: float | None
 
 
 class Topics:
@@ -99,7 +78,7 @@ class Topics:
         return f"kafka:{hashlib.sha256(self._cluster.encode()).hexdigest()[:16]}"
 
     def __enter__(self) -> Self:
-        self._consumer = _client(self._conn_id, self._told.append)
+        self._consumer = consumer_of(self._conn_id, self._told.append)
         try:
             with self._errors("looking the topics up"):
                 about = self._looked_up()
@@ -293,195 +272,5 @@ class Topics:
         return ",".join(sorted(each.strip() for each in servers.split(",")))
 
 
-@dataclass(slots=True)
-class Batch:
-    """Records of one capture, read as they are asked for.
-
-    :param begin: First offset of each partition.
-    :param ends: Where each partition ends, the offset after its last record; exact once all was read.
-    """
-
-    _topics: Topics
-    begin: dict[Position, int]
-    ends: dict[Position, int]
-    _bounds: Bounds | None
-    _rows: Iterator[pa.RecordBatch] = field(init=False, default_factory=lambda: iter(()))
-
-    def first(self) -> pa.RecordBatch | None:
-        """The first records; None where there are none."""
-        self._rows = self._read()
-        return next(self._rows, None)
-
-    def batches(self, first: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-        """All records, the first ones in front."""
-        return chain([first], self._rows)
-
-    def _read(self) -> Iterator[pa.RecordBatch]:
-        rest = [place for place, start in self.begin.items() if start < self.ends[place]]
-        for place in set(self.begin) - set(rest):
-            self.ends[place] = self.begin[place]
-        share = _Share(self._bounds, len(rest))
-        held = _Rows()
-        for place in sorted(rest):
-            for row in self._partition(place, share.next()):
-                held.add(row)
-                if held.size_bytes >= _BATCH_BYTES:
-                    yield held.taken()
-        if held.count:
-            yield held.taken()
-
-    def _partition(self, place: Position, share: _Share) -> Iterator[Message]:
-        end, reached = self.ends[place], self.begin[place]
-        try:
-            for message in self._topics.read(place, reached):
-                offset = message.offset() or 0
-                if message.error() is not None:  # the end; before it may be marks of transactions
-                    reached = max(reached, min(offset, end))
-                    return
-                if offset >= end:
-                    reached = end
-                    return
-                reached = offset + 1
-                yield message
-                if reached == end or share.spent(message):
-                    return
-        finally:
-            self.ends[place] = reached
-
-
-class _Share:
-    """What each partition may take, so that a long one leaves the others theirs."""
-
-    def __init__(self, bounds: Bounds | None, partitions: int) -> None:
-        self._bounds, self._left = bounds, partitions
-        if bounds is not None:
-            self._records, self._size_bytes = bounds.records, bounds.size_bytes
-            self._until = time.monotonic() + bounds.seconds if bounds.seconds is not None else None
-        self._own: tuple[int, int, float | None] = (0, 0, None)
-
-    def next(self) -> Self:
-        if self._bounds is not None:
-            left, self._left = max(self._left, 1), self._left - 1
-            now = time.monotonic()
-            self._own = (
-                max(1, self._records // left),
-                max(1, self._size_bytes // left),
-                None if self._until is None else now + max(0.0, self._until - now) / left,
-            )
-        return self
-
-    def spent(self, message: Message) -> bool:
-        """Whether this record was the partition's last of the batch."""
-        if self._bounds is None:
-            return False
-        size = _size(message)
-        self._records -= 1
-        self._size_bytes -= size
-        records, size_bytes, until = self._own
-        self._own = (records - 1, size_bytes - size, until)
-        return (
-            records <= 1 or size_bytes <= size or (until is not None and time.monotonic() >= until)
-        )
-
-
-class _Rows:
-    """Records on their way into one Arrow batch."""
-
-    def __init__(self) -> None:
-        self._messages: list[Message] = []
-        self.size_bytes = 0
-
-    @property
-    def count(self) -> int:
-        return len(self._messages)
-
-    def add(self, message: Message) -> None:
-        self._messages.append(message)
-        self.size_bytes += _size(message) + 100
-
-    def taken(self) -> pa.RecordBatch:
-        import pyarrow as pa
-
-        messages, self._messages, self.size_bytes = self._messages, [], 0
-        stamps = [each.timestamp() for each in messages]
-        columns = [
-            [each.topic() for each in messages],
-            [each.partition() for each in messages],
-            [each.offset() for each in messages],
-            [None if kind == 0 else moment for kind, moment in stamps],
-            [_KINDS[kind] for kind, _ in stamps],
-            [each.key() for each in messages],
-            [each.value() for each in messages],
-            [[{"key": key, "value": value} for key, value in _headers(each)] for each in messages],
-        ]
-        schema = _schema()
-        arrays = [
-            pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)
-        ]
-        return pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-_KINDS: Final = (None, "create", "append")
-
-
-def _schema() -> pa.Schema:
-    import pyarrow as pa
-
-    header = pa.struct(
-        [pa.field("key", pa.string(), nullable=False), pa.field("value", pa.binary())]
-    )
-    return pa.schema(
-        [
-            pa.field("topic", pa.string(), nullable=False),
-            pa.field("partition", pa.int32(), nullable=False),
-            pa.field("offset", pa.int64(), nullable=False),
-            pa.field("timestamp", pa.timestamp("ms", tz="UTC")),
-            pa.field("timestamp_type", pa.string()),
-            pa.field("key", pa.binary()),
-            pa.field("value", pa.binary()),
-            pa.field("headers", pa.list_(header), nullable=False),
-        ]
-    )
-
-
-def _size(message: Message) -> int:
-    headers = sum(len(key) + len(value or b"") for key, value in _headers(message))
-    return len(message.key() or b"") + len(message.value() or b"") + headers
-
-
-def _headers(message: Message) -> list[tuple[str, bytes | None]]:
-    # Written by the client as pairs, whatever its stubs say of other ways to give them to a producer.
-    return cast("list[tuple[str, bytes | None]]", message.headers() or [])
-
-
 def _named(place: Position) -> str:
     return f"{place[0]}[{place[1]}]"
-
-
-def _client(conn_id: str, told: Callable[[KafkaError], object]) -> Consumer:
-    """A consumer by the connection, as Airflow's own hooks read it: cloud sign-in and callbacks included."""
-    try:
-        from airflow.providers.apache.kafka.hooks.base import KafkaBaseHook
-        from confluent_kafka import Consumer, KafkaException
-    except ModuleNotFoundError as err:
-        raise ExtraMissing("confluent-kafka", "kafka", "ArchivingKafkaOperator") from err
-
-    class Hook(KafkaBaseHook):
-        def _get_client(self, config: dict[str, Any]) -> Consumer:  # Any: librdkafka's values
-            return Consumer({**_DEFAULTS, "error_cb": told, **config, **_SETTINGS}, logger=log)
-
-    extra = connection(conn_id).extra_dejson
-    missing = [name for name in ("bootstrap.servers", "group.id") if not extra.get(name)]
-    if missing:
-        raise ConfigError(
-            f"connection {conn_id!r} lacks {' and '.join(missing)}; its extra is librdkafka's configuration"
-        )
-    try:
-        consumer: Consumer = Hook(conn_id).get_conn  # type: ignore[no-untyped-call]  # the provider's signature has no types
-    except (KafkaException, ValueError, TypeError) as err:
-        # Not from err: its text may quote a value.
-        raise ConfigError(
-            f"connection {conn_id!r}: librdkafka refuses its extra ({type(err).__name__}); see its page on "
-            "configuration properties"
-        ) from None
-    return consumer
