@@ -49,7 +49,7 @@ def main(manifests: int = MANIFESTS, rows: int = ROWS) -> dict[str, float]:
         index.refresh()
         figures["refresh"] = refreshed.listed / (time.perf_counter() - started)
         _fill(index, manifests, rows)
-        return figures | _ask(index)
+        return figures | _ask(index, (manifests + rows) // 2)
 
 
 def rows(figures: dict[str, float]) -> list[tuple[str, ...]]:
@@ -72,19 +72,23 @@ def broken(figures: dict[str, float]) -> list[str]:
     return slow
 
 
-def _ask(index: Index) -> dict[str, float]:
-    slot = _slot(_HOURS * 3 + 1000)
+def _ask(index: Index, number: int) -> dict[str, float]:
+    """Seconds of each question.
+
+    :param number: Of one of the rows that were put in.
+    """
+    slot = _slot(number)
     (hit,) = index.find(
         Question(slot.entity, slot.time_utc, slot.time_utc + timedelta(hours=1))
     ).hits
     questions = {
         "entity and day": Question(slot.entity, slot.time_utc, slot.time_utc + timedelta(days=1)),
         "run": Question(run=hit.run_id),
-        "payload digest": Question(sha256=_digest("b", _HOURS * 3 + 1000)),
-        "start of a digest": Question(sha256=_digest("b", _HOURS * 3 + 1000)[:12]),
-        "fingerprint": Question(fingerprint=_digest("f", _HOURS * 3 + 1000)),
-        "URL": Question(url=_url(_HOURS * 3 + 1000)),
-        "name of a body": Question(name=f"page-{_HOURS * 3 + 1000}.json"),
+        "payload digest": Question(sha256=_digest("b", number)),
+        "start of a digest": Question(sha256=_digest("b", number)[:12]),
+        "fingerprint": Question(fingerprint=_digest("f", number)),
+        "URL": Question(url=_url(number)),
+        "name of a body": Question(name=f"page-{number}.json"),
         "DAG and day": Question(
             dag=hit.dag_id, since=slot.time_utc, until=slot.time_utc + timedelta(days=1)
         ),
