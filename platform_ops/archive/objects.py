@@ -34,7 +34,7 @@ MULTIPART_BYTES: Final = 8 << 20
 PARTS_IN_FLIGHT: Final = 3
 # In angle brackets: a key may hold the word, but never these.
 _NO_BUCKET: Final = re.compile("<Code>(NoSuchBucket|ContainerNotFound)</Code>")
-_REFUSAL: Final = re.compile(r"status code: 40[13] ")
+_REFUSAL: Final = re.compile(r"status code: 40[13] |\(code: 40[13]\)$", re.MULTILINE)
 
 
 class ObjectStore:
@@ -185,7 +185,7 @@ class ObjectStore:
         except (PermissionDeniedError, UnauthenticatedError, PermissionError) as err:
             raise _refused(url, err) from None
         except (BaseError, OSError) as err:
-            # Listings come without a class of their own for these.
+            # Listings, and Azure's deletions, come without a class of their own for these.
             if _NO_BUCKET.search(str(err)):
                 raise _no_bucket(url) from None
             if _REFUSAL.search(str(err)):
