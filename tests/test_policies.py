@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from click.testing import CliRunner
 
 from platform_ops import archive
-from platform_ops.archive import Evidence, Removal
+from platform_ops.archive import Evidence, LeftAlone, Removal
 from platform_ops.cli import main
 from platform_ops.entity import Entity, Manifest, Origin, Part, Slot
 from platform_ops.errors import ArchiveCorrupt, DeliveryRefused, SourceTruncated
@@ -372,6 +372,24 @@ def test_it_is_removed_once_its_time_is_over(
     archive.release(held.id, reason="settled", by="legal")
     assert [each.done for each in removals(delete=True)] == [True]
     assert list(archive.root().entries("evidence")) == []
+
+
+def test_a_damaged_record_does_not_keep_the_others_from_expiring(refused: Evidence) -> None:
+    root = Path(archive.root().url.removeprefix("file://"))
+    (whole,) = (root / "evidence/records").rglob("*.json")
+    damaged = whole.with_name("0" * 12 + ".json")
+    damaged.write_bytes(whole.read_bytes().replace(b"unparsable", b"unreadable"))
+    for each in (root / "evidence").rglob("*"):
+        os.utime(each, (1_000_000_000, 1_000_000_000))
+    named, removed = archive.expire(delete=True)
+    assert isinstance(named, LeftAlone)
+    assert named.url == f"file://{damaged}"
+    assert "damaged record of evidence" in named.message
+    assert isinstance(removed, Removal)
+    assert removed.done
+    assert [each.key for each in archive.root().entries("evidence")] == [
+        str(damaged.relative_to(root))
+    ]
 
 
 def test_an_erasure_of_its_slot_takes_it_along(refused: Evidence) -> None:

@@ -9,7 +9,7 @@ and ``erase`` remove from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Final
 from platform_ops import sealed
 from platform_ops.archive import holding
 from platform_ops.archive.history import BESIDE
-from platform_ops.archive.keep import now
+from platform_ops.archive.holding import Holds
+from platform_ops.archive.keep import LeftAlone, now
 from platform_ops.archive.removal import Removal
 from platform_ops.archive.store import Entry, Store, locate, put_once
 from platform_ops.archive.tombstones import Cause
 from platform_ops.entity import Blob, Entity, Payload, RunIdentity, Slot
+from platform_ops.errors import ArchiveCorrupt
 from platform_ops.url_scheme import Template
 
 if TYPE_CHECKING:
@@ -112,8 +114,10 @@ def listed(
                 yield found
 
 
-def expire(store: Store, prefix: str, days: int, *, delete: bool) -> Iterator[Removal]:
+def expire(store: Store, prefix: str, days: int, *, delete: bool) -> Iterator[Removal | LeftAlone]:
     """Find, and on request remove, what is older; a legal hold keeps it.
+
+    What a damaged record is of nobody knows: it is left alone, and named.
 
     :param prefix: Such as ``v1/weather``; all of it where empty.
     """
@@ -121,42 +125,47 @@ def expire(store: Store, prefix: str, days: int, *, delete: bool) -> Iterator[Re
         return
     before = (now(store) if delete else datetime.now(UTC)) - timedelta(days=days)
     reason = f"evidence of a refused delivery, evidence_days = {days}"
+    holds: Holds | None = None
     for entry in store.entries(f"{_RECORDS}/{prefix}".rstrip("/")):
-        if entry.modified_utc is not None and entry.modified_utc < before:
-            yield from _removed(store, [entry], "expired", reason, delete=delete)
+        if entry.modified_utc is None or entry.modified_utc >= before:
+            continue
+        holds = holding.in_force(store, holds)
+        try:
+            yield _removed(store, entry, holds, "expired", reason, delete=delete)
+        except ArchiveCorrupt as err:
+            yield LeftAlone(locate(store, entry.key), str(err))
 
 
 def of_slot(store: Store, folder: str, *, reason: str, delete: bool) -> Iterator[Removal]:
     """Erase what is kept of one slot."""
-    entries = store.level(f"{_RECORDS}/{folder}").entries
-    yield from _removed(store, entries, "erased", reason, delete=delete)
+    holds: Holds | None = None
+    for entry in store.level(f"{_RECORDS}/{folder}").entries:
+        holds = holding.in_force(store, holds)
+        yield _removed(store, entry, holds, "erased", reason, delete=delete)
 
 
 def _removed(
-    store: Store, records: Iterable[Entry], cause: Cause, reason: str, *, delete: bool
-) -> Iterator[Removal]:
-    for entry in records:
-        url = locate(store, entry.key)
-        found = Evidence.from_json(store.read(entry.key), url)
-        folder, _, name = entry.key.removeprefix(f"{_RECORDS}/").rpartition("/")
-        bodies = [*store.entries(f"{_PAYLOADS}/{folder}/{name.removesuffix('.json')}")]
-        hold = holding.in_force(store).over(folder)
-        removal = Removal(
-            step="remove",
-            cause=cause,
-            slot=found.slot,
-            revision=0,
-            url=url,
-            reason=reason,
-            size_bytes=sum(each.size_bytes for each in bodies),
-            held_by=hold.id if hold else None,
-        )
-        if delete and hold is None:
-            # The record last: what it names is never left without a word.
-            for each in [*bodies, entry]:
-                store.delete(each.key)
-            removal = replace(removal, done=True)
-        yield removal
+    store: Store, record: Entry, holds: Holds, cause: Cause, reason: str, *, delete: bool
+) -> Removal:
+    url = locate(store, record.key)
+    found = Evidence.from_json(store.read(record.key), url)
+    folder, _, name = record.key.removeprefix(f"{_RECORDS}/").rpartition("/")
+    bodies = [*store.entries(f"{_PAYLOADS}/{folder}/{name.removesuffix('.json')}")]
+    hold = holds.over(folder)
+    # The record last: what it names is never left without a word.
+    for each in [*bodies, record] if delete and hold is None else ():
+        store.delete(each.key)
+    return Removal(
+        step="remove",
+        cause=cause,
+        slot=found.slot,
+        revision=0,
+        url=url,
+        reason=reason,
+        size_bytes=sum(each.size_bytes for each in bodies),
+        held_by=hold.id if hold else None,
+        done=delete and hold is None,
+    )
 
 
 @cache

@@ -27,7 +27,9 @@ As = Callable[[str], None]
 def documented() -> dict[str, str]:
     """The permissions, by role, as the page's table for Azure has them."""
     section = _PAGE.read_text(encoding="utf-8").partition("## Azure")[2].partition("\n## ")[0]
-    found = re.findall(r"^\| (reader|writer|maintainer) \| .* \| `([a-z]+)` \|$", section, re.MULTILINE)
+    found = re.findall(
+        r"^\| (reader|writer|maintainer) \| .* \| `([a-z]+)` \|$", section, re.MULTILINE
+    )
     return dict(found)
 
 
