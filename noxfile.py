@@ -223,7 +223,7 @@ def integration(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def sources(session: nox.Session) -> None:
     """Run the tests against real sources: databases and whatever else SERVERS lists."""
-    session.install("--editable", ".[all]", "--group", "tests", *LOCKED)
+    session.install("--editable", ".[all]", "--group", "sources", *LOCKED)
     session.env.update(_servers(session, *SERVERS))
     _run_with_grace(session, "pytest", "tests/integration/sources", *session.posargs)
 
@@ -264,7 +264,7 @@ def bench(session: nox.Session) -> None:
     """Measure speed and memory beside others; `-- --write docs/reference/_benchmarks` keeps tables."""
     session.install("--editable", ".[all]", "--group", "bench", *LOCKED)
     session.env["CHROMIUM"] = _chromium(session)
-    session.env.update(_servers(session))
+    session.env.update(_servers(session, "POSTGRES"))
     session.run("python", "-m", "tests.benchmarks", *session.posargs)
 
 
