@@ -7,7 +7,7 @@ https://www.postgresql.org/docs/current/sql-declare.html
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
@@ -58,37 +58,45 @@ def by_adbc(hook: Any, statement: Statement) -> Iterator[Answer]:  # Any: a Post
         schema = cursor.adbc_execute_schema(sql)
         require_distinct(schema.names, "the query")
         kept = {each.name: _postgres_kind(each) for each in schema}
-        cursor.execute(_flagged(with_texts(sql, kept), kept))
-        reader = cursor.fetch_record_batch()
         target = _target(kept.items())
-        cast = (_cast(batch, target) for batch in reader)
-        with _ahead(cast, cursor.adbc_cancel) as batches:
-            yield Answer(target, batches)
+        with _apart(cursor.adbc_cancel) as submit:
+            submit(cursor.execute, _flagged(with_texts(sql, kept), kept)).result()
+            reader = cursor.fetch_record_batch()
+            yield Answer(target, _ahead(submit, (_cast(batch, target) for batch in reader)))
+
+
+_Submit = Callable[..., Future[Any]]  # Any: whatever a call takes and returns
 
 
 @contextmanager
-def _ahead(
-    batches: Iterator[pa.RecordBatch], cancel: Callable[[], object]
-) -> Iterator[Iterator[pa.RecordBatch]]:
-    """The same batches, each read in a thread of its own while the one before is encoded.
+def _apart(cancel: Callable[[], object]) -> Iterator[_Submit]:
+    """Calls in a thread of their own, which may be left: a task whose time is over ends at once.
 
-    :param cancel: Ends a read that nobody waits for any more; a task that is timed out need not wait
-        for a server that does not answer.
+    A signal is not seen while the main thread waits inside of the driver.
+
+    :param cancel: Ends the call that nobody waits for any more.
     """
+    last: Future[Any] | None = None  # Any: whatever a call returns
     with ThreadPoolExecutor(1, "platform_ops-sql") as thread:
-        coming = thread.submit(next, batches, None)
 
-        def drawn() -> Iterator[pa.RecordBatch]:
-            nonlocal coming
-            while (batch := coming.result()) is not None:
-                coming = thread.submit(next, batches, None)
-                yield batch
+        def submit(call: Callable[..., Any], *given: Any) -> Future[Any]:  # Any: as above
+            nonlocal last
+            last = thread.submit(call, *given)
+            return last
 
         try:
-            yield drawn()
+            yield submit
         finally:
-            if not coming.done():
+            if last is not None and not last.cancel() and not last.done():
                 cancel()
+
+
+def _ahead(submit: _Submit, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same batches, each read while the one before is encoded."""
+    coming = submit(next, batches, None)
+    while (batch := coming.result()) is not None:
+        coming = submit(next, batches, None)
+        yield batch
 
 
 def _postgres_kind(field: pa.Field) -> pa.DataType | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
@@ -14,7 +15,7 @@ from uuid import UUID
 import pyarrow as pa
 import pytest
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
 from platform_ops import archive
 from platform_ops.errors import SourceRejected, SourceUnavailable
@@ -245,6 +246,21 @@ def test_a_connection_that_is_lost_in_the_middle_leaves_nothing_and_is_tried_aga
         assert (ran.state, list(archive.find("shop.rows"))) == ("up_for_retry", [])
         source._door.breaks_after_bytes = None
         assert table_of(read(sql=many[serve])).num_rows == 300_000
+
+
+@pytest.mark.parametrize("rows_before", [0, 400_000])
+def test_a_task_whose_time_is_over_does_not_wait_for_the_server(
+    postgres: Any, rows_before: int
+) -> None:
+    query = (
+        f"SELECT n, pg_sleep(CASE WHEN n > {rows_before} THEN 120 ELSE 0 END)::text AS pad "
+        f"FROM generate_series(1, {rows_before} + 1) AS n"
+    )
+    started_s = time.monotonic()
+    ran = read(sql=query, execution_timeout=timedelta(seconds=3))
+    assert isinstance(ran.error, AirflowTaskTimeout)
+    assert time.monotonic() - started_s < 60
+    assert list(archive.find("shop.rows")) == []
 
 
 def test_a_function_that_writes_is_refused_by_the_database(postgres: Any) -> None:
