@@ -122,7 +122,7 @@ class ArchivingSqlOperator(ArchivingOperator):
         with answered(hook, self._statement(hook, bounds), where) as answer:
             metrics.emit(metrics.SOURCE_LATENCY, (time.monotonic() - began_s) * 1000, entity)
             drift.report(slot, answer.schema)
-            highest = Highest(self.watermark, answer, bounds.above, where)
+            highest = Highest(self.watermark, answer, bounds.above, system_of(hook), where)
             part = parquet_part(
                 highest.followed(), "rows.parquet", self._origin(hook), schema=answer.schema
             )

@@ -72,16 +72,25 @@ class Highest:
 
     :param column: None where nothing is watched.
     :param above: What holds where no row comes.
-    :raises SourceRejected: The answer has no such column.
+    :param system: The kind of database, which has its own order of texts.
+    :raises SourceRejected: The answer has no such column, or one that the database sorts otherwise.
     """
 
-    def __init__(self, column: str | None, answer: Answer, above: str | None, where: str) -> None:
+    def __init__(
+        self, column: str | None, answer: Answer, above: str | None, system: str, where: str
+    ) -> None:
         self._column, self._answer, self._above = column, answer, above
         self._highest: Any = None  # Any: a value of the column
         names = answer.schema.names
         if column is not None and column not in names:
             raise SourceRejected(
                 f"{where}: no column {column!r} to go on from; there are {', '.join(names)}"
+            )
+        if column is not None and not _ordered(answer.schema.field(column).type, system):
+            raise SourceRejected(
+                f"{where}: column {column!r} is {answer.schema.field(column).type} here, whose order "
+                "is not the database's; go on from a number, a date or a time, and cast a numeric in "
+                "the query, for instance to numeric(38, 0)"
             )
 
     def followed(self) -> Iterator[pa.RecordBatch]:
@@ -101,6 +110,16 @@ class Highest:
         found = pc.max(column).as_py()
         if found is not None and (self._highest is None or found > self._highest):
             self._highest = found
+
+
+def _ordered(kind: pa.DataType, system: str) -> bool:
+    """Whether the highest value here is the highest there: of text only where bytes are compared."""
+    import pyarrow as pa
+
+    if pa.types.is_string(kind):
+        return system in ("sqlite", "duckdb")
+    known = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_temporal)
+    return any(each(kind) for each in known)
 
 
 def _told(value: Any) -> str:  # Any: a value of a column

@@ -284,6 +284,18 @@ def test_a_table_that_is_dropped_between_partitions_is_named(postgres: Any) -> N
     assert "parted: there is no such table or view, or it was dropped" in str(ran.error)
 
 
+@pytest.mark.parametrize("column", ["wide", "words", "uid"])
+def test_a_watermark_that_the_archive_would_sort_another_way_is_refused(
+    postgres: Any, column: str
+) -> None:
+    postgres.execute("ALTER TABLE exact ADD COLUMN words text")
+    ran = read(table="exact", watermark=column)
+    assert isinstance(ran.error, AirflowFailException)
+    assert f"column {column!r} is " in str(ran.error)
+    cast = "SELECT id, wide::numeric(38, 4) AS wide FROM exact"
+    assert table_of(read(run_id="cast", sql=cast, watermark="wide")).num_rows == 2
+
+
 def test_the_watermark_goes_on_where_the_last_run_ended(postgres: Any) -> None:
     assert table_of(read(table="exact", watermark="at")).num_rows == 2
     postgres.execute("INSERT INTO exact (id, at) VALUES (3, '2024-03-06 00:00+00')")

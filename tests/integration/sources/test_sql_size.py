@@ -87,9 +87,9 @@ def until(holds: Callable[[], object]) -> None:
 @pytest.mark.parametrize(
     ("conn_id", "query", "sizes", "more"),
     [
-        ("postgres", POSTGRES, (600_000, 3_000_000), {}),
-        ("postgres", POSTGRES, (300_000, 1_000_000), LOADED),
-        ("mariadb", MARIADB, (150_000, 500_000), {}),
+        ("postgres", POSTGRES, (500_000, 2_000_000), {}),
+        ("postgres", POSTGRES, (200_000, 600_000), LOADED),
+        ("mariadb", MARIADB, (100_000, 300_000), {}),
     ],
     ids=["read from PostgreSQL", "loaded into PostgreSQL", "read from MariaDB"],
 )
