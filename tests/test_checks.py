@@ -69,6 +69,21 @@ def test_what_is_well_formed_passes_in_any_pieces(name: str, size: int) -> None:
     assert checked(body, part(name), size) == rows
 
 
+@pytest.mark.parametrize("size", [0, 1, 3])
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        (b"[1, -2.5e-3 ,0,\n4, true, 5,6]", 7),
+        (b'{"a": {"b": 1, "c": [1,2]}, "d": "e", "f\\u0000" : 3}', None),
+        (b'[{"a": 1}, 2, 3, {"b": {}}, 4]', 5),
+    ],
+)
+def test_what_comes_in_runs_is_counted_as_what_comes_alone(
+    body: bytes, count: int | None, size: int
+) -> None:
+    assert checked(body, part("a.json"), size) == count
+
+
 @pytest.mark.parametrize("name", GOOD)
 def test_it_passes_inside_gzip_too(name: str) -> None:
     body, rows = GOOD[name]
@@ -90,6 +105,11 @@ def test_a_tail_that_is_cut_off_is_found(name: str, size: int) -> None:
     [
         ("a.json", b'{"a": 1', "at byte 7 it ends in the middle"),
         ("a.json", b'[{"a": 1},]', "'\\]' does not belong here"),
+        ("a.json", b'{"a": 1, "b": 2,}', "'}' does not belong here"),
+        ("a.json", b'{"a": 1, "b" 2, "c": 3}', "at byte 13 "),
+        ("a.json", b'{"a": 1, 2: 3}', "at byte 9 "),
+        ("a.json", b"[1, 2.5e3, 03, 4]", "at byte 11 "),
+        ("a.json", b"[1, 2,, 3]", "at byte 6 "),
         ("a.json", b"<html>", "at byte 0 this is not JSON"),
         ("a.json", b"{} {}", "it holds 2 values"),
         ("a.json", b'["\xff"]', "it is not UTF-8"),

@@ -7,12 +7,16 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from platform_ops.redaction.json_fields import JsonRedactor
+from platform_ops.redaction.json_fields import KEY_LIMIT_BYTES, JsonRedactor
 
 __all__ = ["JsonCounter"]
 
 _SCAN: Final = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # typeshed lacks it
+_COLON: Final = re.compile(r"[ \t\n\r]*:[ \t\n\r]*")
 _COMMA: Final = re.compile(r"[ \t\n\r]*,[ \t\n\r]*")
+_NUMBERS: Final = re.compile(
+    r"(?:-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+[ \t\n\r]*+,[ \t\n\r]*+)++"
+)
 _SPACE: Final = re.compile(r"[ \t\n\r]+")
 
 
@@ -35,7 +39,10 @@ class JsonCounter(JsonRedactor):
     def _at_once(self, text: bytes, letters: str, position: int) -> tuple[str, int]:
         """Whole records, as many as came: nearly all bytes of a body pass here."""
         level = self._levels[-1] if self._levels else None
-        if self._expected.startswith("value") and (not level.is_object if level else self._lines):
+        if level is not None and level.is_object:
+            if self._expected.startswith("key") and (end := _members(letters, position)) > position:
+                return "run", end
+        elif self._expected.startswith("value") and (level or self._lines):
             count, end = _run(letters, position, _COMMA if level else _SPACE)
             if count:
                 self._counted(count)
@@ -46,7 +53,7 @@ class JsonCounter(JsonRedactor):
 
     def _taken(self, kind: str, text: bytes) -> bytes:
         if kind == "run":
-            self._expected = "value"
+            self._expected = "key" if self._levels and self._levels[-1].is_object else "value"
             return text
         return super()._taken(kind, text)
 
@@ -54,6 +61,12 @@ class JsonCounter(JsonRedactor):
         if not self._levels and text == b"[":
             self.elements = 0
         return super()._value(kind, text)
+
+    def _skim_at(
+        self, is_object: bool, behind: tuple[frozenset[int], ...]
+    ) -> re.Pattern[bytes] | None:
+        # What is skimmed is not counted, and elements of the outermost array are.
+        return super()._skim_at(is_object, behind) if is_object or self._levels else None
 
     def _end_value(self) -> None:
         super()._end_value()
@@ -74,9 +87,29 @@ def _run(letters: str, position: int, separator: re.Pattern[str]) -> tuple[int, 
     count, end = 0, position
     try:
         while True:
+            if separator is _COMMA and (numbers := _NUMBERS.match(letters, end)):
+                count, end = count + letters.count(",", end, numbers.end()), numbers.end()
             hit = separator.match(letters, _SCAN(letters, end)[1])
             if hit is None:
                 return count, end
             count, end = count + 1, hit.end()
     except (StopIteration, ValueError, RecursionError):
         return count, end
+
+
+def _members(letters: str, position: int) -> int:
+    """Where the members of an object end that follow one another here, each with its comma."""
+    end = position
+    try:
+        while letters[end] == '"':
+            key_end = _SCAN(letters, end)[1]
+            colon = _COLON.match(letters, key_end)
+            if colon is None or key_end - end > KEY_LIMIT_BYTES:
+                return end
+            comma = _COMMA.match(letters, _SCAN(letters, colon.end())[1])
+            if comma is None:
+                return end
+            end = comma.end()
+    except (StopIteration, ValueError, RecursionError, IndexError):
+        pass
+    return end

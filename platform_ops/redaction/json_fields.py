@@ -21,11 +21,11 @@ from typing import Final
 from platform_ops.errors import NotRedactable
 from platform_ops.redaction.field_path import FieldPath
 
-__all__ = ["JsonRedactor"]
+__all__ = ["KEY_LIMIT_BYTES", "JsonRedactor"]
 
 _REPLACEMENT: Final = b'"REDACTED"'
 _OUT_BYTES: Final = 1 << 16
-_KEY_LIMIT_BYTES: Final = 1 << 16
+KEY_LIMIT_BYTES: Final = 1 << 16
 _SCALAR_LIMIT_BYTES: Final = 1 << 12
 _DEPTH_LIMIT: Final = 1000
 _ESCAPE_BYTES: Final = 6
@@ -290,8 +290,8 @@ class JsonRedactor:
         self._expected = "comma" if self._levels else "value"
 
     def _check_key(self) -> None:
-        if self._key is not None and len(self._key) > _KEY_LIMIT_BYTES:
-            raise self._refused(f"a key is longer than {_KEY_LIMIT_BYTES} bytes")
+        if self._key is not None and len(self._key) > KEY_LIMIT_BYTES:
+            raise self._refused(f"a key is longer than {KEY_LIMIT_BYTES} bytes")
 
     def _end_key(self) -> None:
         try:

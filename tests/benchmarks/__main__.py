@@ -19,8 +19,10 @@ from rich.table import Table
 from tests.benchmarks import (
     archive_write,
     conventions,
+    file_copy,
     find,
     http_ingest,
+    json_check,
     packs,
     page,
     parse,
@@ -95,6 +97,21 @@ def _packed(console: Console, folder: Path | None) -> list[str]:
     rows = packs.main()
     _told(console, folder and folder / "packs.md", packs.HEADER, packs.told(rows))
     return packs.broken(rows)
+
+
+def _copied(console: Console, folder: Path | None) -> list[str]:
+    figures = file_copy.main()
+    target = folder and folder / "file_copy.md"
+    packages = ("asyncssh", "paramiko", "obstore", "boto3")
+    _told(console, target, file_copy.HEADER, file_copy.rows(figures), packages)
+    return file_copy.broken(figures)
+
+
+def _checked(console: Console, folder: Path | None) -> list[str]:
+    figures = json_check.main()
+    target = folder and folder / "json_check.md"
+    _told(console, target, json_check.HEADER, json_check.rows(figures), ("platform-ops",))
+    return json_check.broken(figures)
 
 
 def _linted(console: Console, folder: Path | None) -> list[str]:  # as the others
@@ -172,6 +189,8 @@ BENCHMARKS: Final[Mapping[str, Callable[[Console, Path | None], list[str]]]] = {
     "verify": _verified,
     "find": _found,
     "sql_rows": _read,
+    "file_copy": _copied,
+    "json_check": _checked,
     "conventions": _linted,
     "site": _built,
     "site_growth": _grown,

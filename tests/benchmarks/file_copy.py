@@ -1,6 +1,7 @@
 """One file over SFTP and one from S3: into the archive on disk, beside clients that only copy.
 
-``python -m tests.benchmarks.file_copy FILE`` writes the table that the site shows.
+Every contender copies in a process of its own that has started, imported what it needs, and copied four
+bytes before: what is measured is the copy, not Airflow's start. The archive also hashes, fsyncs and commits.
 """
 
 from __future__ import annotations
@@ -19,8 +20,17 @@ from typing import Any, Final
 
 from tests.benchmarks.measured import Figure, medians, report
 
-SIZE_BYTES: Final = 128 << 20
+SIZE_BYTES: Final = 512 << 20
 ROUNDS: Final = 1
+PROMISE: Final = 0.8
+"""Of the speed of the fastest client that only copies."""
+HEADER: Final = (
+    "512 MiB",
+    "copied by",
+    "MiB/s",
+    "of the fastest that only copies",
+    "peak MiB above the start",
+)
 _OVER_SFTP: Final = ("the program sftp", "asyncssh", "SFTPHook (paramiko)", "archive, SFTP")
 _FROM_S3: Final = ("obstore", "boto3", "archive, S3")
 
@@ -62,19 +72,33 @@ def main() -> dict[str, dict[str, Figure]]:
         }
 
 
-def table(figures: Mapping[str, Mapping[str, Figure]]) -> str:
+def rows(figures: Mapping[str, Mapping[str, Figure]]) -> list[tuple[str, ...]]:
     """The figures as the site shows them."""
-    lines = ["| | copied by | MiB/s | of the fastest that only copies | peak MiB above the start |"]
-    lines.append("|---|---|--:|--:|--:|")
-    for protocol, rows in figures.items():
-        others = [row for name, row in rows.items() if not name.startswith("archive")]
-        fastest = min(row.seconds for row in others)
-        for name, row in rows.items():
-            speed, ratio = (SIZE_BYTES >> 20) / row.seconds, fastest / row.seconds
-            lines.append(
-                f"| {protocol} | {name} | {speed:.0f} | {ratio:.2f} | {row.rise_mib:.0f} |"
-            )
-    return "\n".join(lines) + "\n"
+    return [
+        (
+            protocol,
+            name,
+            f"{(SIZE_BYTES >> 20) / row.seconds:.0f}",
+            f"{_fastest(those) / row.seconds:.2f}",
+            f"{row.rise_mib:.0f}",
+        )
+        for protocol, those in figures.items()
+        for name, row in those.items()
+    ]
+
+
+def broken(figures: Mapping[str, Mapping[str, Figure]]) -> list[str]:
+    """Each promise that does not hold, in words."""
+    return [
+        f"{name}: promised {PROMISE} of the fastest client that only copies"
+        for those in figures.values()
+        for name, row in those.items()
+        if name.startswith("archive") and _fastest(those) < PROMISE * row.seconds
+    ]
+
+
+def _fastest(those: Mapping[str, Figure]) -> float:
+    return min(row.seconds for name, row in those.items() if not name.startswith("archive"))
 
 
 def _by_program(into: Path) -> None:
@@ -202,7 +226,4 @@ def _child(name: str) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] in _CONTENDERS:
-        _child(sys.argv[1])
-    else:
-        Path(sys.argv[1]).write_text(table(main()), encoding="utf-8")
+    _child(sys.argv[1])
