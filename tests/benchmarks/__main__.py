@@ -27,6 +27,7 @@ from tests.benchmarks import (
     page,
     parse,
     site_build,
+    sql_load,
     sql_rows,
     verify,
 )
@@ -139,6 +140,13 @@ def _read(console: Console, folder: Path | None) -> list[str]:
     if folder:
         target = folder / "sql_rows.md"
         page.write(target, sql_rows.HEADER, rows, packages=sql_rows.PACKAGES)
+    loads = sql_load.rows(sql_load.main())
+    table = Table(*sql_load.HEADER, title="archived rows into PostgreSQL")
+    for row in loads:
+        table.add_row(*row)
+    console.print(table)
+    if folder:
+        page.write(folder / "sql_load.md", sql_load.HEADER, loads, packages=sql_load.PACKAGES)
     return sql_rows.broken(figures)
 
 

@@ -25,7 +25,7 @@ S3_PROMISE: Final = 3.0
 """Times the speed of SqlToS3Operator."""
 MEMORY_PROMISE: Final = 0.1
 """Of what SqlToS3Operator needs."""
-_FILL: Final = (
+FILL: Final = (
     "CREATE TABLE {table} AS SELECT n AS id, (n % 9973)::int AS customer, "
     "'item ' || n % 4999 AS item, ((n * 37 % 1000000) / 100.0)::numeric(12, 2) AS price, "
     "random() AS weight, timestamptz '2024-01-01+00' + n * interval '1 second' AS at "
@@ -45,7 +45,7 @@ def main() -> dict[str, Figure]:
     with postgres() as server, moto() as s3, tempfile.TemporaryDirectory() as scratch:
         with closing(server.connect()) as owner:
             for table, rows in (("large", ROWS), ("small", 10)):
-                owner.execute(_FILL.format(table=table, rows=rows))
+                owner.execute(FILL.format(table=table, rows=rows))
         about = {
             "host": "127.0.0.1",
             "port": server.port,
