@@ -81,7 +81,7 @@ class DiskStore:
             raise _archive_error(path, err) from err
 
     def chunks(self, key: str, start: int = 0) -> Iterator[bytes]:
-        path = self._path(key)
+        path = self._name(key)
         try:
             with open(path, "rb", buffering=0) as file:
                 file.seek(start)
@@ -93,7 +93,7 @@ class DiskStore:
             raise _archive_error(path, err) from err
 
     def span(self, key: str, start: int, size_bytes: int) -> bytes:
-        path = self._path(key)
+        path = self._name(key)
         try:
             with open(path, "rb", buffering=0) as file:
                 file.seek(start)
@@ -113,7 +113,7 @@ class DiskStore:
         return f"{self._root}/{key}" if key else self._root
 
     def digest(self, key: str) -> tuple[str, int]:
-        path = self._path(key)
+        path = self._name(key)
         digest, size_bytes = hashlib.sha256(), 0
         buffer = _buffer.view
         try:
