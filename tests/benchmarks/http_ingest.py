@@ -21,8 +21,8 @@ from tests.benchmarks import servers
 
 CONTENDERS: Final = ("HttpToS3Operator", "archive on S3", "archive on disk")
 ROUNDS: Final = 3
-PROMISE: Final = 2.0
-"""Times the speed of HttpToS3Operator, at a twenty-fifth of its memory."""
+PROMISES: Final = {"archive on S3": 2.0, "archive on disk": 1.5}
+"""Times the speed of HttpToS3Operator, at a twenty-fifth of its memory; a disk is written for good."""
 PART_OF_MEMORY: Final = 25
 HEADER: Final = ("1 GiB over HTTP", "MiB/s", "× HttpToS3Operator", "MiB above the start")
 
@@ -62,9 +62,9 @@ def broken(figures: dict[str, dict[str, float]]) -> list[str]:
     peer = figures[CONTENDERS[0]]
     limit_mib = peer["peak_mib"] / PART_OF_MEMORY
     return [
-        f"{name}: promised {PROMISE} × {CONTENDERS[0]} within {limit_mib:.0f} MiB"
-        for name in CONTENDERS[1:]
-        if figures[name]["mib_per_s"] < PROMISE * peer["mib_per_s"]
+        f"{name}: promised {promise} × {CONTENDERS[0]} within {limit_mib:.0f} MiB"
+        for name, promise in PROMISES.items()
+        if figures[name]["mib_per_s"] < promise * peer["mib_per_s"]
         or figures[name]["peak_mib"] > limit_mib
     ]
 
