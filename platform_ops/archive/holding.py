@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from secrets import token_hex
-from typing import Any, Final, Literal
-
-from pydantic import TypeAdapter
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from platform_ops import sealed
 from platform_ops.archive.read import template_at
@@ -24,6 +22,9 @@ from platform_ops.archive.store import Store, locate, put_once
 from platform_ops.entity import Entity, Slot
 from platform_ops.errors import ArchiveCorrupt, ConfigError, NotArchived
 from platform_ops.url_scheme import Template, encode
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 __all__ = [
     "TREE",
@@ -245,4 +246,6 @@ def require_words(reason: str, by: str) -> None:
 
 @cache
 def _adapter(kind: _Kind) -> TypeAdapter[Any]:  # Any: a Hold or a Release
+    from pydantic import TypeAdapter
+
     return TypeAdapter(Hold if kind == "hold" else Release)

@@ -13,14 +13,15 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Final, Literal
-
-from pydantic import TypeAdapter
+from typing import TYPE_CHECKING, Final, Literal
 
 from platform_ops import sealed
 from platform_ops.archive.store import Store, locate
 from platform_ops.entity import Slot
 from platform_ops.errors import NotArchived, Removed
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 __all__ = ["PAYLOAD", "TREE", "Cause", "Tombstone", "removal", "tombstone_at", "tombstone_key"]
 
@@ -110,4 +111,6 @@ def removal(store: Store, payload_key: str) -> Removed | None:
 
 @cache
 def _adapter() -> TypeAdapter[Tombstone]:
+    from pydantic import TypeAdapter
+
     return TypeAdapter(Tombstone)
