@@ -19,14 +19,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from platform_ops import archive
 from platform_ops.archive import store
 from platform_ops.archive.indexing import Index, Question, insert, note, tables
 from platform_ops.archive.indexing.rows import Row, checksum, microseconds
-from platform_ops.entity import Entity, Manifest, Origin, Payload, RunIdentity, Slot
+from platform_ops.entity import Entity, Manifest, Origin, Part, Payload, RunIdentity, Slot
+from platform_ops.settings import ArchiveSettings, Settings
 from platform_ops.url_scheme import DEFAULT_TEMPLATE, Template, manifest_key
 
 MANIFESTS: Final = 40_000
 ROWS: Final = 1_000_000
+BODIES: Final = 1_000_000
+_IN_A_PACK: Final = 10_000
 REBUILD_PROMISE: Final = 20_000
 """Manifests a second."""
 FIND_PROMISE_S: Final = 0.2
@@ -36,7 +40,7 @@ _START: Final = datetime(2024, 1, 1, tzinfo=UTC)
 _HOURS: Final = 8_760
 
 
-def main(manifests: int = MANIFESTS, rows: int = ROWS) -> dict[str, float]:
+def main(manifests: int = MANIFESTS, rows: int = ROWS, bodies: int = BODIES) -> dict[str, float]:
     """Manifests a second of a rebuild; seconds of each question to an index of ``rows`` revisions."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "archive"
@@ -49,13 +53,18 @@ def main(manifests: int = MANIFESTS, rows: int = ROWS) -> dict[str, float]:
         index.refresh()
         figures["refresh"] = refreshed.listed / (time.perf_counter() - started)
         _fill(index, manifests, rows)
-        return figures | _ask(index, (manifests + rows) // 2)
+        figures |= _ask(index, (manifests + rows) // 2)
+        return figures | _packed(Path(folder), bodies)
 
 
 def rows(figures: dict[str, float]) -> list[tuple[str, ...]]:
     """The table, as the site shows it."""
-    speeds = {"rebuild": "manifests read", "refresh": "manifests listed, all known"}
-    told = [(f"{what}, {MANIFESTS:,}", f"{figures[name]:,.0f}/s") for name, what in speeds.items()]
+    speeds = {
+        "rebuild": f"manifests read, {MANIFESTS:,}",
+        "refresh": f"manifests listed, all known, {MANIFESTS:,}",
+        "bodies": f"bodies of packs read, {BODIES:,}",
+    }
+    told = [(what, f"{figures[name]:,.0f}/s") for name, what in speeds.items()]
     asked = [(name, each) for name, each in figures.items() if name.startswith("find")]
     return [*told, *((f"{name}, among {ROWS:,}", f"{1000 * s:.1f} ms") for name, s in asked)]
 
@@ -70,6 +79,25 @@ def broken(figures: dict[str, float]) -> list[str]:
     if figures["rebuild"] < REBUILD_PROMISE:
         slow.append(f"rebuild of the index: promised {REBUILD_PROMISE:,} manifests a second")
     return slow
+
+
+def _packed(folder: Path, count: int) -> dict[str, float]:
+    """Bodies a second of an index over packs alone, and how fast it finds one of them."""
+    site = Settings(archive=ArchiveSettings(root=f"file://{folder}/packs"))
+    entity, text = Entity("benchmark", "packed"), b"{}"
+    for first in range(0, count, _IN_A_PACK):
+        slot = Slot(entity, _START + timedelta(hours=first // _IN_A_PACK))
+        run = RunIdentity("benchmark", "fetch", f"run-{first}")
+        with archive.session(slot, run, pack=True, settings=site) as session:
+            for number in range(first, first + _IN_A_PACK):
+                origin = Origin("https://packed.example/", "GET", _digest("p", number))
+                session.write(Part(f"item-{number}.json", [text], origin))
+    index = Index(archive.root(site), folder / "packs.sqlite")
+    started = time.perf_counter()
+    index.refresh()
+    seconds = time.perf_counter() - started
+    asked = Question(name=f"item-{count // 2}.json")
+    return {"bodies": count / seconds, "find by name of a body in a pack": _seconds(index, asked)}
 
 
 def _ask(index: Index, number: int) -> dict[str, float]:
