@@ -53,8 +53,9 @@ class ArchivingSqlOperator(ArchivingOperator):
     :param sql: Query to read, or the path of a ``.sql`` file; one statement.
     :param parameters: What is bound to the query's placeholders, in the style of the driver.
     :param where: Condition on the rows, in SQL; what ``partitions`` plans for a mapped task.
-    :param watermark: Column that only grows, such as ``updated_at``: only rows above the highest
-        value of earlier captures are read. A capture that is made again reads the same range again.
+    :param watermark: Column of numbers, dates or times that only grows, such as ``updated_at``: only
+        rows above the highest value of earlier captures are read, of a mapped task those with the
+        same ``map_key``. A capture that is made again reads the same range again.
     :param order_by: Column or columns to sort by, which makes equal rows equal bytes.
     :raises ConnectionMissing: Airflow knows no connection of this id.
     :raises ConfigError: Neither or both of ``table`` and ``sql`` are given, or the connection is
@@ -169,6 +170,7 @@ class ArchivingSqlToSqlOperator(ArchivingSqlOperator):
     where it came from in three columns, which the target table has to have: ``archive_slot``,
     ``archive_revision`` and ``archive_run``. Rows of the same slot are replaced in one transaction
     with the statements before and after, so that a retry, a clear or a replay loads nothing twice.
+    PostgreSQL takes the rows by ``COPY``, DuckDB as Arrow, other databases by inserts.
 
     :param to_conn_id: Connection to the target database.
     :param to_table: Table to load into, as ``table`` or ``schema.table``.
