@@ -28,15 +28,14 @@ def attach_to_task(task: Any) -> None:  # Any: an operator, mapped or not
 
 
 def attach_to_dag(dag: Any) -> None:  # Any: Airflow's DAG
-    """Have a DAG tell of what none of its tasks can: a run that takes too long, or is stuck."""
+    """Have a DAG tell of what none of its tasks can: a run that takes too long, or is stuck.
+
+    Not of its successes: for each of these Airflow would have the DAG processor parse the file once more.
+    """
     callbacks = _listed(dag.on_failure_callback)
     if not any(isinstance(each, SiteNotifier) for each in callbacks):
         dag.on_failure_callback = [*callbacks, OF_RUNS]
         dag.has_on_failure_callback = True
-    succeeded = _listed(dag.on_success_callback)
-    if not any(isinstance(each, SiteNotifier) for each in succeeded):
-        dag.on_success_callback = [*succeeded, OF_RUNS]
-        dag.has_on_success_callback = True
 
 
 def _listed(callbacks: Any) -> list[Any]:  # Any: a callback, several, or None

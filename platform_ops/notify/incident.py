@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from platform_ops.settings import SEVERITIES, Severity
 
-__all__ = ["Admission", "Standing", "admit", "fail", "recover", "untold"]
+__all__ = ["Admission", "Standing", "admit", "fail", "is_over", "recover", "untold"]
 
 State = Mapping[str, Any]  # Any: JSON values
 
@@ -105,6 +105,12 @@ def recover(state: State, index: int = -1) -> tuple[State, Standing | None]:
     if since is None or not state.get("told_at"):
         return {"count": 0}, None
     return {"count": 0}, Standing(True, since, int(state["count"]), 0, "info")
+
+
+def is_over(state: State, now: datetime, window: timedelta) -> bool:
+    """Whether a window has passed since it was told last."""
+    told_at = _time(state.get("told_at"))
+    return told_at is not None and now - told_at >= window
 
 
 def untold(state: State, before: Standing) -> tuple[State, None]:

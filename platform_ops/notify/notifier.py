@@ -79,7 +79,7 @@ class SiteNotifier(BaseNotifier):
         seen = happening(context, self.ended, site)
         now = datetime.now(UTC)
         wanted = site.notify.tell if self.tell is None else self.tell
-        standing = _standing(seen, now, site)
+        standing = _standing(seen, now, site, alone=self.told_by_tasks)
         if standing is None or not standing.tell:
             return
         message = message_of(seen, standing, now, site)
@@ -225,13 +225,18 @@ def _checked(tell: Iterable[Kind]) -> tuple[Kind, ...]:
     return given
 
 
-def _standing(seen: Happening, now: datetime, site: Settings) -> Standing | None:
-    """How things stand after this; where nobody can remember, it is told as if it were the first time."""
+def _standing(seen: Happening, now: datetime, site: Settings, *, alone: bool) -> Standing | None:
+    """How things stand after this; where nobody can remember, it is told as if it were the first time.
+
+    :param alone: No success is told of it: what failed a window ago is another incident.
+    """
     window = timedelta(minutes=site.notify.window_minutes)
 
     def change(state: State) -> tuple[State, Standing | None]:
         if seen.ended == "success":
             return incident.recover(state, seen.index)
+        if alone and incident.is_over(state, now, window):
+            state = {}
         return incident.fail(
             state,
             now,

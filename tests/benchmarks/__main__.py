@@ -23,6 +23,7 @@ from tests.benchmarks import (
     find,
     http_ingest,
     json_check,
+    metrics_cost,
     packs,
     page,
     parse,
@@ -115,19 +116,21 @@ def _checked(console: Console, folder: Path | None) -> list[str]:
     return json_check.broken(figures)
 
 
-def _linted(console: Console, folder: Path | None) -> list[str]:  # as the others
+def _linted(console: Console, folder: Path | None) -> list[str]:
     figures = conventions.main()
-    table = Table(f"{conventions.FILES:,} DAG files", "processor s", "× Python's parser")
-    timed = {
-        "Python's own parser": figures.parse_s,
-        "lint, nothing known": figures.cold_s,
-        "lint again": figures.warm_s,
-    }
-    for name, seconds in timed.items():
-        table.add_row(name, f"{seconds:.1f}", f"{seconds / figures.parse_s:.2f}")
-    table.add_row("policies, a DAG", f"{figures.policy_ms / 1000:.4f}", "")
-    console.print(table)
+    target = folder and folder / "conventions.md"
+    rows = conventions.rows(figures)
+    _told(console, target, conventions.HEADER, rows, conventions.PACKAGES)
+    console.print(f"policies: {figures.policy_ms:.2f} ms a DAG")
     return conventions.broken(figures)
+
+
+def _measured(console: Console, folder: Path | None) -> list[str]:
+    figures = metrics_cost.main()
+    target = folder and folder / "metrics_cost.md"
+    rows = metrics_cost.rows(figures)
+    _told(console, target, metrics_cost.HEADER, rows, metrics_cost.PACKAGES)
+    return metrics_cost.broken(figures)
 
 
 def _read(console: Console, folder: Path | None) -> list[str]:
@@ -200,6 +203,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[Console, Path | None], list[str]]]] = {
     "file_copy": _copied,
     "json_check": _checked,
     "conventions": _linted,
+    "metrics_cost": _measured,
     "site": _built,
     "site_growth": _grown,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, BaseOperator
@@ -55,12 +57,29 @@ def test_a_run_is_told_by_its_dag_where_no_task_of_it_tells(agree: Agree, slack:
         Load(task_id="load")
     parsed(dag)
     assert dag.has_on_failure_callback
+    assert not dag.has_on_success_callback
     (callback,) = dag.on_failure_callback  # type: ignore[misc]  # a list by now
     for reason in ("task_failure", "timed_out"):
         callback({"dag": dag, "run_id": "r", "reason": reason})
     assert [message["text"] for _, message in slack.shown] == [
         "❌ shop failed: It ran for longer than its dagrun_timeout."
     ]
+
+
+def test_a_run_that_fails_again_much_later_is_another_incident(agree: Agree, slack: Slack) -> None:
+    site = agree(f"notify.attach = true\n{CHANNELS}")
+    with DAG("shop") as dag:
+        Load(task_id="load")
+    (callback,) = parsed(dag).on_failure_callback  # type: ignore[misc]  # a list by now
+    folder = Path(site.archive.root.removeprefix("file://")) / "notices/v1/incidents/shop"
+    for number in range(2):
+        callback({"dag": dag, "run_id": f"r{number}", "reason": "timed_out"})
+        newest = max(folder.glob("*/*.json"))
+        state = json.loads(newest.read_text())
+        newest.write_text(json.dumps({**state, "told_at": "2024-01-01T00:00:00+00:00"}))
+    assert [message["text"] for _, message in slack.shown] == [
+        "❌ shop failed: It ran for longer than its dagrun_timeout."
+    ] * 2
 
 
 def test_who_tells_already_is_left_alone_and_nothing_is_attached_unasked(
