@@ -31,6 +31,10 @@ _FORMS = ("text", "json", "sarif", "junit", "github")
 @click.option("--ignore", multiple=True, metavar="RULE", help="All but rules that begin so.")
 @click.option("--fix", "mend", is_flag=True, help="Mend what can be mended safely.")
 @click.option("--load", is_flag=True, help="Let Airflow load the files too: slower, and sees more.")
+@click.option(
+    "--measure-imports", is_flag=True,
+    help="Import what the files import, apart, and call heavy what takes too long.",
+)  # fmt: skip
 @click.option("--strict", is_flag=True, help="Fail on warnings and notes as well.")
 @click.option("--waivers", type=_FILE, help="Exceptions with an end, for many places.")
 @click.option("--baseline", type=_FILE, help="Known findings.")
@@ -47,6 +51,7 @@ def lint(
     output: Path | None,
     mend: bool,
     load: bool,
+    measure_imports: bool,
     strict: bool,
     write_baseline: bool,
     jobs: int | None,
@@ -55,7 +60,7 @@ def lint(
 ) -> None:
     """Hold DAG files, and all below folders, against the site's conventions; ./dags unless named.
 
-    Nothing of the files is run, unless --load is given.
+    Nothing of the files is run, unless --load is given; --measure-imports runs what they import.
     """
     from platform_ops.conventions import agreed_by, fix
     from platform_ops.conventions import lint as run
@@ -65,10 +70,16 @@ def lint(
 
     invocation: Invocation = ctx.obj
     agreed = agreed_by(load_settings(invocation.config).settings)
+    where = paths or (Path("dags"),)
+    if measure_imports:
+        from platform_ops.conventions.lint import files_of
+        from platform_ops.conventions.measured import with_measured_imports
+
+        agreed = with_measured_imports(files_of(where), agreed, Cache.default(Path.cwd()).parent)
 
     def linted() -> Linted:
         cache = None if no_cache else Cache.default(Path.cwd())
-        return run(paths or (Path("dags"),), agreed, cache=cache, jobs=jobs, load=load)
+        return run(where, agreed, cache=cache, jobs=jobs, load=load)
 
     found = linted()
     if write_baseline:

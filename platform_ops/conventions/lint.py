@@ -27,7 +27,7 @@ from platform_ops.findings import Excused, Finding, Place, Report, Rule
 if TYPE_CHECKING:
     from platform_ops.settings import Settings
 
-__all__ = ["Linted", "agreed_by", "fix", "lint"]
+__all__ = ["Linted", "agreed_by", "files_of", "fix", "lint"]
 
 _SKIPPED: Final = {"__pycache__", "node_modules", "venv", "site-packages"}
 _CHUNK: Final = 40
@@ -72,7 +72,7 @@ def lint(
     :raises ConfigError: A path is not there, or the settings name a rule that is not.
     """
     rules = chosen(agreed.settings, conventions)
-    files = {_shown(each): each for each in _files(paths)}
+    files = {_shown(each): each for each in files_of(paths)}
     kept = Cache(cache, rules, agreed)
     own = conventions is not None
     found, cached = _examined(files, rules, agreed, kept, 1 if own else jobs or os.cpu_count() or 1)
@@ -95,7 +95,11 @@ def _needs_loading(rule: Rule) -> bool:
     )
 
 
-def _files(paths: Iterable[Path]) -> Iterator[Path]:
+def files_of(paths: Iterable[Path]) -> Iterator[Path]:
+    """Files, and all Python files below folders.
+
+    :raises ConfigError: A path is not there.
+    """
     for path in paths:
         if path.is_dir():
             for folder, below, names in os.walk(path):

@@ -79,6 +79,15 @@ class ConventionSettings(Section):
         ),
         description="Modules that a DAG file must not import at its top.",
     )  # fmt: skip
+    import_seconds: float = Field(
+        0.5,
+        gt=0,
+        description=(
+            "How long a module may take to import, beyond Airflow, that a DAG file imports at its top; "
+            "counts where the linter measures."
+        ),
+        json_schema_extra={"unit": "seconds"},
+    )
     parse_seconds: float = Field(
         2.0,
         gt=0,

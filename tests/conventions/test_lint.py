@@ -310,3 +310,33 @@ def test_our_own_examples_keep_our_conventions(monkeypatch: pytest.MonkeyPatch) 
 
 def test_settings_without_a_table_hold_their_defaults() -> None:
     assert agreed_by(Settings()).entities is None
+
+
+def test_heavy_imports_are_measured_on_request_and_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "lib" / "slowpoke"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("import time\ntime.sleep(0.8)\nmodels = 1\n")
+    (tmp_path / "lib" / "swift.py").write_text("rows = 1\n")
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "one.py").write_text(
+        "import swift\nfrom slowpoke import models\nimport nowhere\n" + in_dag("pass")
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path / "lib")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "lib"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def told() -> str:
+        return CliRunner().invoke(main, ["lint", "--measure-imports", "--select", "PO303"]).output
+
+    first = told()
+    assert "imports slowpoke at the top of the file" in first
+    assert first.count("PO303") == 1
+    kept = json.loads((tmp_path / "cache" / "platform-ops" / "imports.json").read_text())
+    assert sorted(kept) == ["airflow.sdk", "slowpoke", "swift"]
+    (tmp_path / "cache" / "platform-ops" / "imports.json").write_text(
+        json.dumps({**kept, "slowpoke": [kept["slowpoke"][0], 0.1]})
+    )
+    assert "slowpoke" not in told().replace("slowpoke import", "")
