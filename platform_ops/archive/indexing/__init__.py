@@ -140,7 +140,7 @@ class Index:
 
         Nothing that keeps the archive ever takes a manifest away, so each of these was lost or deleted
         by other means. A chain shows a gap, but no missing end: of the newest manifest of a slot this
-        is the only trace, and it goes with the index.
+        is the only trace that nobody had to ask for, and it goes with the index.
         """
         return self._with(lambda connection: Question.lost(connection, prefix))
 
