@@ -9,7 +9,8 @@ and ``erase`` remove from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -30,7 +31,7 @@ from platform_ops.url_scheme import Template
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-__all__ = ["Evidence", "expire", "keep", "listed", "of_slot"]
+__all__ = ["Evidence", "expire", "keep", "listed", "newest", "of_slot"]
 
 _PAYLOADS: Final = "evidence/payloads"
 _RECORDS: Final = "evidence/records"
@@ -100,6 +101,21 @@ def _copied(store: Store, folder: str, token: str, blob: Blob) -> str:
     key = f"{_PAYLOADS}/{folder}/{token}/{name}"
     store.upload(key, store.chunks(blob.key))
     return key
+
+
+def newest(
+    store: Store, templates: Iterable[Template], entity: Entity, count: int
+) -> list[Evidence]:
+    """What was refused last of an entity, by slot, the newest first; no other record is read."""
+    folders = {f"{_RECORDS}/{each.folder_of(entity)}" for each in templates}
+    keys = [key for each in folders for key in deque(_keys(store, each), count)]
+    found = [Evidence.from_json(store.read(key), locate(store, key)) for key in keys]
+    found.sort(key=lambda each: (each.slot.time_utc, each.at_utc), reverse=True)
+    return [each for each in found if each.slot.entity == entity][:count]
+
+
+def _keys(store: Store, folder: str) -> Iterator[str]:
+    return (entry.key for entry in store.entries(folder))
 
 
 def listed(

@@ -17,7 +17,7 @@ from fastapi.responses import FileResponse, RedirectResponse, Response, Streamin
 from starlette.exceptions import HTTPException as AnyHttpException
 
 from platform_ops import archive, links
-from platform_ops.archive import Body, Question
+from platform_ops.archive import Body, Question, refused
 from platform_ops.archive.place import templates_of
 from platform_ops.entity import Entity
 from platform_ops.errors import (
@@ -46,7 +46,9 @@ log = logging.getLogger(__name__)
 _STATIC: Final = Path(__file__).parent / "static"
 _ENTITIES: Final = 40
 _SLOTS: Final = 50
+_REFUSED: Final = 5
 _BODIES: Final = 50
+_QUERY_LETTERS: Final = 20_000
 _ENDED: Final = ("success", "failed")
 _STATUS: Final[dict[type[Exception], tuple[int, str]]] = {
     Forbidden: (403, "Not allowed"),
@@ -116,6 +118,7 @@ def entity(request: Request, user: GetUserDep) -> Response:
         request,
         "entity.html",
         entity=named,
+        refused=refused.newest(archive.root(site), templates_of(site), named, _REFUSED),
         row=next(shelf.rows(index, site, [(named, next(iter(index.overview(named)), None))])),
         found=found,
         span=span,
@@ -291,7 +294,7 @@ def static(name: str) -> Response:
 def _asked(request: Request) -> dict[str, str]:
     """The query; names of bodies may hold halves of letters, which the usual reading replaces."""
     text = request.scope["query_string"].decode("ascii", "replace")
-    return dict(parse_qsl(text, keep_blank_values=True, errors="surrogatepass", max_num_fields=20))
+    return dict(parse_qsl(text[:_QUERY_LETTERS], keep_blank_values=True, errors="surrogatepass"))
 
 
 async def _form(request: Request) -> dict[str, str]:

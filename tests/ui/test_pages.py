@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from platform_ops import archive, links
+from platform_ops.archive import Evidence, refused
 from platform_ops.entity import Entity, RunIdentity, Slot
 from platform_ops.settings import Settings
 from tests.archive.samples import commit, part, run, slot
@@ -85,6 +86,18 @@ def test_an_entity_shows_what_was_expected_day_by_day(visitor: Visitor, site: Se
     assert "due" in of_day.partition('id="slots"')[2]
     assert "revision?manifest" not in of_day
     assert visitor.get("entity", name="weather.forecast", day="yesterday").status_code == 400
+
+
+def test_an_entity_tells_what_was_refused_last(visitor: Visitor, site: Settings) -> None:
+    store, when = archive.root(site), datetime(2024, 3, 9, 6, tzinfo=UTC)
+    for day in range(7):
+        record = Evidence(slot(day), run(), "0" * 12, "empty", "it holds no <byte>", (), when)
+        refused.keep(store, f"v1/weather/forecast/dt=2024-03-{5 + day:02d}/at=000000Z", record)
+    page = visitor.get("entity", name="weather.forecast").text
+    told = re.findall(
+        r"for the slot of (2024-03-\d\d) 00:00: empty, it holds no &lt;byte&gt;", page
+    )
+    assert told == [f"2024-03-{day:02d}" for day in (11, 10, 9, 8, 7)]
 
 
 def test_a_revision_shows_its_manifest_and_its_rows(visitor: Visitor, site: Settings) -> None:
