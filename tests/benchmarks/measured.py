@@ -20,11 +20,13 @@ class Figure:
     """Seconds of one run, and MiB that its process held at most.
 
     :param rise_mib: Of these, what came on top of the process as it was before.
+    :param cpu_s: Processor seconds of all its threads: what to compare where a machine has other work.
     """
 
     seconds: float
     peak_mib: float
     rise_mib: float
+    cpu_s: float = 0.0
 
 
 def medians(
@@ -46,11 +48,12 @@ def medians(
 def report(work: Callable[[], object]) -> None:
     """In the process of a contender: do the work, and print its figure."""
     before = _held_mib()
-    started = time.perf_counter()
+    started, busy = time.perf_counter(), time.process_time()
     work()
-    seconds = time.perf_counter() - started
+    seconds, cpu_s = time.perf_counter() - started, time.process_time() - busy
     peak = _held_mib()
-    print(json.dumps({"seconds": seconds, "peak_mib": peak, "rise_mib": peak - before}))
+    told = {"seconds": seconds, "peak_mib": peak, "rise_mib": peak - before, "cpu_s": cpu_s}
+    print(json.dumps(told))
 
 
 def _sample(command: Sequence[str], environment: Mapping[str, str]) -> Figure:
@@ -69,6 +72,7 @@ def _median(rows: Sequence[Figure]) -> Figure:
         statistics.median(each.seconds for each in rows),
         statistics.median(each.peak_mib for each in rows),
         statistics.median(each.rise_mib for each in rows),
+        statistics.median(each.cpu_s for each in rows),
     )
 
 

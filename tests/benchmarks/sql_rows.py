@@ -33,7 +33,14 @@ FILL: Final = (
 )
 _PEERS: Final = ("ADBC alone, to disk", "SqlToS3Operator")
 _OURS: Final = ("archive, on disk", "archive, in S3")
-HEADER: Final = ("", "thousand rows/s", "× ADBC alone", "× SqlToS3Operator", "MiB above the start")
+HEADER: Final = (
+    "",
+    "thousand rows/s",
+    "× ADBC alone",
+    "× SqlToS3Operator",
+    "processor s",
+    "MiB above the start",
+)
 PACKAGES: Final = ("pyarrow", "adbc-driver-postgresql", "apache-airflow-providers-amazon", "pandas")
 
 
@@ -82,6 +89,7 @@ def rows(figures: Mapping[str, Figure]) -> list[tuple[str, ...]]:
             name,
             f"{ROWS / each.seconds / 1000:.0f}",
             *(f"{figures[peer].seconds / each.seconds:.2f}" for peer in _PEERS),
+            f"{each.cpu_s:.1f}",
             f"{each.rise_mib:.0f}",
         )
         for name, each in figures.items()
