@@ -11,7 +11,7 @@ import click
 from platform_ops.entity import Entity
 from platform_ops.errors import ConfigError
 
-__all__ = ["new"]
+__all__ = ["new", "operator_text"]
 
 Kind = Literal["http", "fetch"]
 
@@ -101,6 +101,19 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
 }
 
 
+def operator_text(name: str, kind: str = "http") -> str:
+    """What is written for a system: the module of its operator, in 30 lines.
+
+    :param kind: ``http`` or ``fetch``.
+    """
+    return _TEXTS[kind][0].format(**_spelled(name))
+
+
+def _spelled(name: str) -> dict[str, str]:
+    title = name.replace("_", " ").title()
+    return {"name": name, "title": title, "camel": title.replace(" ", "")}
+
+
 @click.group()
 def new() -> None:
     """Write the first files of something new; nothing is ever overwritten."""
@@ -126,17 +139,15 @@ def source(name: str, entity: str, kind: str, package: str | None, owner: str) -
         raise ConfigError(f"{name}.{entity}: write both in lower case, as in stripe and invoices")
     folder, module = _place(home, package, name)
     names = {
-        "name": name,
+        **_spelled(name),
         "entity": entity,
-        "title": name.replace("_", " ").title(),
-        "camel": name.replace("_", " ").title().replace(" ", ""),
         "module": module,
         "owner": owner,
     }
-    text, argument = _TEXTS[kind]
+    argument = _TEXTS[kind][1]
     dags = home / ("docs/examples" if (home / "docs/examples").is_dir() else "dags")
     files = {
-        folder / f"{name}.py": text.format(**names),
+        folder / f"{name}.py": operator_text(name, kind),
         dags / f"{name}_{entity}.py": _DAG.format(**names, argument=argument.format(**names)),
     }
     there = [str(path.relative_to(home)) for path in files if path.exists()]

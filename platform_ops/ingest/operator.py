@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from abc import abstractmethod
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -174,7 +177,7 @@ class ArchivingOperator(BaseOperator):
         try:
             with _released(self.fetch(context)) as parts:
                 for part in parts:
-                    body = capture.write(part)
+                    body = capture.write(_identified(part))
                     self.log.info("archived %s: %d bytes", body.name, body.size_bytes)
         except Unchanged as told:
             capture.settle(told.manifest)
@@ -195,6 +198,18 @@ class ArchivingOperator(BaseOperator):
                 capture.manifest.revision,
                 before,
             )
+
+
+def _identified(part: Part) -> Part:
+    """The part with what a source need not say: when it was asked, and a fingerprint of what for."""
+    origin = part.origin
+    asked = hashlib.sha256(f"{origin.method}\n{origin.url}".encode()).hexdigest()
+    known = replace(
+        origin,
+        fingerprint=origin.fingerprint or asked,
+        fetched_at_utc=origin.fetched_at_utc or datetime.now(UTC),
+    )
+    return part if known == origin else replace(part, origin=known)
 
 
 @contextmanager

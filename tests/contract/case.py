@@ -104,8 +104,8 @@ class HookCase(Protocol):
         """Call the hook as a script would; the first of ``bodies``."""
 
 
-KEEPING = ("platform_ops.maintenance",)
-"""Modules whose operators take nothing in: they keep what is there."""
+KEEPING = ("platform_ops.maintenance", "platform_ops.notify.watch")
+"""Modules whose operators take nothing in: they keep what is there, and watch it."""
 
 
 def registered_operators() -> set[type[BaseOperator]]:
