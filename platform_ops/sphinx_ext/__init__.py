@@ -30,6 +30,7 @@ from platform_ops.sphinx_ext import (
     drawing,
     elements,
     faults,
+    lean,
     machines,
     missing,
     navigation,
@@ -162,7 +163,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     speed.connect(app)
     checking.connect(app)
     app.add_domain(AirflowDomain)
-    for part in (access, changes, machines, missing, search):
+    for part in (access, changes, lean, machines, missing, search):
         part.connect(app)
     for kind in CLASS_KINDS:
         app.add_directive_to_domain("airflow", kind, ClassDirective)

@@ -193,18 +193,23 @@ class ClassDirective(CatalogDirective):
 
     def _errors(self, entry: ClassEntry) -> nodes.table | None:
         rows: list[Sequence[Cell]] = []
-        for name, text, known in self.site.errors_of(entry):
+        raised = self.site.errors_of(entry)
+        told = {known.name for _, _, known in raised if known}
+        for name, text, known in raised:
             short = name.rpartition(".")[2]
             where = f"{entry.name}, raises {short}"
             about = self.prose.blocks(text, where, within=entry.name, quiet=entry.base)
             if known is None:
-                rows.append(([code(short)], about, "as Airflow decides"))
+                rows.append(([code(short, bare=True)], about, "as Airflow decides"))
                 continue
-            rows.append(([xref("error", known.name)], about, [retried_badge(known)]))
+            link_to = xref("error", known.name, bare=True)
+            rows.append(([link_to], about, [retried_badge(known)]))
             for below, depth in self.site.errors_below(known):
-                link_below = nodes.inline(
-                    "", "", xref("error", below.name), classes=[f"airflow-depth-{depth}"]
-                )
+                if below.name in told:  # above, below another, or in words of its own
+                    continue
+                told.add(below.name)
+                link_to = xref("error", below.name, bare=True)
+                link_below = nodes.inline("", "", link_to, classes=[f"airflow-depth-{depth}"])
                 summary = self.prose.line(
                     below.summary, below.name, within=f"{below.module}.{below.name}"
                 )

@@ -61,7 +61,11 @@ def form_table(connection: Connection) -> nodes.table:
 
 def _field(field: ConnectionField) -> list[nodes.Node]:
     name = field.name if field.standard else f"extra.{field.name}"
-    parts: list[nodes.Node] = [nodes.strong("", field.label), nodes.Text(" "), code(name)]
+    parts: list[nodes.Node] = [
+        nodes.strong("", field.label),
+        nodes.Text(" "),
+        code(name, bare=True),
+    ]
     if field.secret:
         parts += [nodes.Text(" "), badge("secret", "required")]
     return parts
@@ -70,7 +74,7 @@ def _field(field: ConnectionField) -> list[nodes.Node]:
 def _meaning(field: ConnectionField) -> list[nodes.Node]:
     blocks: list[nodes.Node] = []
     if field.type != "string":
-        blocks.append(paragraph(code(field.type), classes=["airflow-signature"]))
+        blocks.append(paragraph(code(field.type, bare=True), classes=["airflow-signature"]))
     if field.description:
         blocks.append(paragraph(field.description))
     if field.placeholder:

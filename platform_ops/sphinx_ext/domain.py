@@ -172,7 +172,8 @@ class AirflowDomain(Domain):
         anchor, title, _ = self.documents[docname][kind, name]
         if not node.get("refexplicit"):
             inner: Any = type(contnode)  # Any: a text element, whose constructor takes the text
-            contnode = inner("", title, classes=contnode["classes"])
+            kept = {key: contnode[key] for key in ("classes", "bare") if key in contnode}
+            contnode = inner("", title, **kept)
         return make_refnode(builder, fromdocname, docname, _below(docname, anchor), contnode)
 
     def resolve_any_xref(

@@ -48,15 +48,18 @@ class folded(nodes.General, nodes.Element):  # noqa: N801  as above
     """A part that a reader opens; open everywhere but in HTML. ``summary`` is its title."""
 
 
-def xref(kind: str, target: str, text: str = "", *, literal: bool = True) -> addnodes.pending_xref:
+def xref(
+    kind: str, target: str, text: str = "", *, literal: bool = True, bare: bool = False
+) -> addnodes.pending_xref:
     """A reference into the domain, resolved when all pages are read.
 
     :param kind: The role, or ``any`` for a class of whatever kind.
+    :param bare: Without the frame of other code.
     """
-    inner = snippet if literal else nodes.inline
+    shown = text or target
     return addnodes.pending_xref(
         "",
-        inner("", text or target),
+        code(shown, bare=bare) if literal else nodes.inline("", shown),
         refdomain="airflow",
         reftype=kind,
         reftarget=target,
@@ -164,7 +167,7 @@ def link(text: str, uri: str) -> nodes.reference:
 
 
 def _visit_snippet(self: HTML5Translator, node: snippet) -> None:
-    classes = "" if node.get("bare") else ' class="literal notranslate"'
+    classes = "" if node.get("bare") else ' class="literal"'
     self.body.append(f"<code{classes}>{self.encode(node.astext())}</code>")
     raise nodes.SkipNode
 

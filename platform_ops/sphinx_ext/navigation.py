@@ -29,10 +29,15 @@ __all__ = ["Navigation", "connect"]
 ROOM: Final = 11_000
 """Bytes of HTML that the entries of a page may take, about: all of a small site has room in them."""
 
+PAGE: Final = 59_000
+"""Bytes of HTML that a whole page should take: the entries give way to what the page says."""
+
+_FRAME: Final = 15_000  # what the theme puts around contents and entries
+
 NEIGHBOURS: Final = 40
 """Entries of one section that a page shows at most; the section's own page lists them all."""
 
-_FEWEST: Final = 8  # neighbours that a page shows however little room there is
+_FEWEST: Final = 5  # neighbours that a page shows however little room there is
 
 _ENTRY: Final = 75  # bytes of an entry, besides its address and title
 
@@ -90,24 +95,27 @@ class Navigation:
         known |= {builder.get_relative_uri(root, each): each for each in _GENERATED}
         return cls(list(_groups(found, builder, known)) if found is not None else [])
 
-    def html(self, docname: str, pathto: Callable[[str], str]) -> str:
+    def html(self, docname: str, pathto: Callable[[str], str], *, beside: int = 0) -> str:
         """The part that one page shows.
 
         :param pathto: As Sphinx gives it to templates: the address of a page, seen from this one.
+        :param beside: Bytes of what the page says.
         """
         way: list[Entry] = []
         place = self._places.get(docname)
         while place is not None:
             way.insert(0, place)
             place = place.parent
-        return _Drawing(way, pathto).groups(self._groups)
+        room = min(ROOM, PAGE - _FRAME - beside)
+        return _Drawing(way, pathto, room).groups(self._groups)
 
 
 class _Drawing:
     """One page's part of the tree, being drawn."""
 
-    def __init__(self, way: Sequence[Entry], pathto: Callable[[str], str]) -> None:
+    def __init__(self, way: Sequence[Entry], pathto: Callable[[str], str], room: int) -> None:
         self._way = way
+        self._room = room
         self._pathto = pathto
         self._open: dict[Entry, Sequence[Entry]] = {}
         self._switches = 0
@@ -120,7 +128,7 @@ class _Drawing:
 
     def _choose(self, top: Sequence[Entry]) -> None:
         """What is shown open: the way to the page, then what is nearest the root and has room."""
-        room = ROOM - _weight(top)
+        room = self._room - _weight(top)
         for number, each in enumerate(self._way):
             below = self._way[number + 1] if number + 1 < len(self._way) else None
             self._open[each] = _around(each.children, below, room)
@@ -282,7 +290,9 @@ class _Sidebar:
             return
         context["toctree"] = context.pop("airflow_toctree")
         self._tree = self._tree or Navigation.of(app.builder)
-        context["furo_navigation_tree"] = self._tree.html(pagename, context["pathto"])
+        said = sum(len(context.get(part) or "") for part in ("body", "toc"))
+        tree = self._tree.html(pagename, context["pathto"], beside=said)
+        context["furo_navigation_tree"] = tree
 
 
 def connect(app: Sphinx) -> None:

@@ -118,7 +118,7 @@ class ProviderDirective(CatalogDirective):
     def _needs(self, package: Package) -> Iterator[nodes.Node]:
         if not package.dependencies and not package.extras:
             return
-        rows = [("", [code(each)]) for each in package.dependencies]
+        rows = [("always", [code(", ".join(package.dependencies))])] if package.dependencies else []
         rows += [(f"with [{extra}]", [code(", ".join(wanted))]) for extra, wanted in package.extras]
         yield self.section("Requirements", table(("When", "Requirement"), rows))
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from platform_ops.registry.classify import TASKS
 from platform_ops.registry.dag_model import Asset
-from platform_ops.registry.lineage import Flow, Lineage, Node
+from platform_ops.registry.lineage import Lineage, Node
 from platform_ops.registry.model import (
     BrokenDagFile,
     Catalog,
@@ -27,6 +27,7 @@ from platform_ops.registry.model import (
     RuleEntry,
     Source,
 )
+from platform_ops.sphinx_ext.digests import Digests
 from platform_ops.sphinx_ext.kinds import ADDITION_KINDS, CLASS_KINDS, KINDS
 from platform_ops.sphinx_ext.parts import Parts
 
@@ -65,7 +66,7 @@ class Site:
         self.dag_folders = dag_folders
         self._source_url = source_url
         self.parts = Parts(self, methods=methods)
-        self._digests: dict[str, str] = {}
+        self._digests = Digests(self)
 
     @cached_property
     def classes(self) -> Mapping[str, ClassEntry]:
@@ -290,97 +291,8 @@ class Site:
                     yield base, declared
 
     def digest(self, *keys: str) -> str:
-        """A digest that changes when what a page shows of these parts changes.
-
-        :param keys: ``class:name``, ``dag:id``, ``index:kind``, ``listed:kind:part``, or a field of
-            the catalogue.
-        """
-        for each in keys:
-            if each not in self._digests:
-                self._digests[each] = _digest(self._fingerprint(each))
-        digests = [self._digests[each] for each in keys]
-        return digests[0] if len(digests) == 1 else _digest("\n".join(digests))
-
-    def _fingerprint(self, key: str) -> str:  # noqa: PLR0911  one return for each kind of part
-        part, _, name = key.partition(":")
-        if part == "class":
-            entry = self.classes.get(name)
-            return repr((entry, self._around(entry))) if entry else ""
-        if part == "dag":
-            near = self.lineage.around(Node("dag", name))
-            return repr((self.dags.get(name), near, self._landing(near)))
-        if part == "lineage":
-            return repr((self.lineage.flows, self.lineage.assets))
-        if part in ("source", "entity", "asset"):
-            near = self.lineage.around(Node(part, name))
-            dags = [each.name for flow in near for each in flow[:2] if each.kind == "dag"]
-            shown = [(dag, self.dags[dag].due_days, self.dags[dag].schedule) for dag in dags]
-            return repr((self._data_of(part, name), near, shown, self.catalog.moment))
-        if part == "index":
-            members = self.members(name)
-            return repr([(self.docname(each), self._listed(each)) for each in members])
-        if part == "listed":
-            return repr(self._part_listed(*name.split(":")))
-        if part == "provider":
-            mine = [each for each in self.catalog.classes if each.package == name]
-            return repr(
-                (
-                    self.packages.get(name),
-                    [each.public for each in mine],
-                    self.catalog.additions,
-                    self.catalog.connections,
-                    self.catalog.options,
-                )
-            )
-        if part == "table":
-            return repr([each for each in self.catalog.tables if each.name == name])
-        return repr(getattr(self.catalog, part))
-
-    def _part_listed(self, kind: str, number: str) -> object:
-        """What one page of a list says: its own lines, and where the other pages begin and end."""
-        pages = self.parts.index(kind)
-        ends = [(rows[0], rows[-1]) for rows in pages if rows]
-        shown = [(heading, each.public, each.short) for end in ends for heading, each in end]
-        rows = pages[int(number) - 1]
-        return shown, [(heading, self.docname(each), self._listed(each)) for heading, each in rows]
-
-    def _landing(self, flows: Iterable[Flow]) -> list[str]:
-        """Where the entities of some flows land, which pages of DAGs show."""
-        ends = {each.name for flow in flows for each in flow[:2] if each.kind == "entity"}
-        return [self.entities[name].url_example for name in sorted(ends)]
-
-    def _data_of(self, kind: str, name: str) -> object:
-        if kind == "entity":
-            return self.entities.get(name)
-        if kind == "asset":
-            return self.lineage.assets.get(name)
-        mine = [each for each in self.catalog.entities if each.source == name]
-        return [each for each in self.catalog.sources if each.name == name], mine
-
-    def _listed(self, entry: Paged) -> object:
-        """What an index says of an object."""
-        if isinstance(entry, Package):
-            return entry.title, entry.description, entry.version
-        if isinstance(entry, Dag):
-            facets = (entry.owners, entry.tags, entry.reads, entry.writes)
-            return entry.summary, entry.schedule_words, facets
-        if not isinstance(entry, ClassEntry):
-            return entry
-        marks = (entry.deferrable, entry.archiving, entry.deprecated, entry.static)
-        return entry.summary, entry.system, entry.package, marks
-
-    def _around(self, entry: ClassEntry) -> Iterable[object]:
-        """What a class's page shows besides the class."""
-        return (
-            [(dag.dag_id, dag.summary) for dag in self.dags_using(entry)],
-            self.metrics_of(entry),
-            self.errors_of(entry),
-            self.catalog.errors if entry.raises else (),
-            self.connections.get(entry.conn_type),
-            [(dag.dag_id, each.url_example, each.asset) for dag, each in self.archived_by(entry)],
-            [(title, [each.public for each in found]) for title, _, found in self.related(entry)],
-            [(base.public, [each.name for each in own]) for base, own in self.inherited(entry)],
-        )
+        """A digest that changes when what a page shows of these parts changes; see :class:`Digests`."""
+        return self._digests.of(*keys)
 
 
 def data_kind(entry: DataSource | Entity | Asset) -> str:
@@ -388,10 +300,6 @@ def data_kind(entry: DataSource | Entity | Asset) -> str:
     if isinstance(entry, DataSource):
         return "source"
     return "entity" if isinstance(entry, Entity) else "asset"
-
-
-def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 def slug(name: str) -> str:

@@ -58,13 +58,13 @@ def metrics_table(
     return table(header, rows, classes=["airflow-metrics"], ids=ids)
 
 
-def metric_names(metrics: Sequence[Metric]) -> nodes.bullet_list:
-    """Links to metrics, each with its unit: their own page says the rest."""
-    items = [
-        nodes.list_item("", paragraph(xref("metric", each.name), f" {each.unit}"))
-        for each in metrics
-    ]
-    return nodes.bullet_list("", *items, classes=["airflow-names"])
+def metric_names(metrics: Sequence[Metric]) -> nodes.paragraph:
+    """Links to metrics, in as few bytes as there can be: their own page says the rest."""
+    parts: list[nodes.Node | str] = []
+    for each in metrics:
+        parts += [", "] if parts else []
+        parts.append(xref("metric", each.name, bare=True))
+    return paragraph(*parts)
 
 
 class SettingsDirective(CatalogDirective):
@@ -100,7 +100,7 @@ def _value(setting: Setting) -> nodes.paragraph:
     if setting.unit:
         parts.append(f" {setting.unit}")
     if not setting.required:
-        parts += [" = ", code(setting.default)]
+        parts += [" = ", code(setting.default, bare=True)]
     return paragraph(*parts, classes=["airflow-signature"])
 
 

@@ -41,6 +41,7 @@ WIDE: ViewportSize = {"width": 1360, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 FIRST_PAINT_MS = 500
+HEAVIEST_BYTES = 60_000  # without what other files a page loads
 # Told when it has happened, which a page that has loaded need not have seen yet.
 FIRST_PAINT = """new Promise(resolve => new PerformanceObserver(list => {
     const [paint] = list.getEntriesByName("first-contentful-paint");
@@ -132,6 +133,13 @@ def test_a_page_that_is_opened_as_a_file_works_as_well(browser: Browser, built: 
     page.wait_for_url("**/*ArchivingHttpOperator*")
     assert page.get_by_role("heading", level=1).inner_text().startswith("ArchivingHttpOperator")
     page.close()
+
+
+def test_no_page_is_heavy(built: Path) -> None:
+    sizes = {
+        path.relative_to(built).as_posix(): path.stat().st_size for path in built.rglob("*.html")
+    }
+    assert {page: size for page, size in sizes.items() if size > HEAVIEST_BYTES} == {}
 
 
 def test_the_first_paint_comes_at_once(browser: Browser, site: str) -> None:
