@@ -25,7 +25,7 @@ with DAG(
 ) as dag:
     awake = ArchivingHttpSensor(
         task_id="awake",
-        entity="noaa.station_readings",
+        entity="noaa.woken_readings",
         http_conn_id="weather_api",
         endpoint="/stations/san-francisco/hourly/{{ data_interval_start | ds }}.csv",
         response_error_codes_allowlist=["404", "503"],

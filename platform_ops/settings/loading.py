@@ -44,7 +44,7 @@ def load(path: str | os.PathLike[str] | None = None) -> Loaded:
     found = _find(path)
     overrides = tuple(sorted(name for name in os.environ if name.startswith(OVERRIDE_PREFIX)))
     values = tuple(os.environ[name] for name in overrides)
-    home = os.environ.get("AIRFLOW_HOME")
+    home = os.environ.get("AIRFLOW_HOME") or str(Path.home())
     files = (found, *_teams(found)) if found else ()
     stamps = tuple(
         (each, stat.st_mtime_ns, stat.st_size) for each in files for stat in [each.stat()]
@@ -57,7 +57,7 @@ def _load(
     files: tuple[tuple[Path, int, int], ...],
     overrides: tuple[str, ...],
     values: tuple[str, ...],
-    home: str | None,  # noqa: ARG001  # part of the cache's key
+    home: str,  # noqa: ARG001  # part of the cache's key
 ) -> Loaded:
     paths = [each for each, _, _ in files]
     path = paths[0] if paths else None
