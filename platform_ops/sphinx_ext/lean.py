@@ -20,11 +20,13 @@ _PLAIN: Final = re.compile(r'<span class="[npw]">([^<]*)</span>')
 _ALIKE: Final = re.compile(r'(<span class="(\w+)">[^<]*)</span>(\s*)<span class="\2">')
 _ROW: Final = re.compile(r'<tr class="row-(?:odd|even)"')
 _AROUND: Final = re.compile(r'<div class="table-wrapper (?:airflow-\S+ )+docutils container">')
+_HINT: Final = re.compile(r'(<a class="headerlink" href="[^"]*") title="[^"]*"')
 
 
 def leaner(html: str) -> str:
     """The same page in fewer bytes."""
     html = _ROW.sub("<tr", _PLAIN.sub(r"\1", html))
+    html = _HINT.sub(r"\1", html)
     html = _AROUND.sub('<div class="table-wrapper docutils container">', html)
     count = 1
     while count:  # each turn joins the first two of a row
