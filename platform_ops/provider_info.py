@@ -86,9 +86,6 @@ def get_provider_info() -> dict[str, Any]:  # Any: a document of Airflow's schem
             _archiving_server("postgres", "Postgres", "PostgreSQL", "5432", "sslmode"),
             _archiving_file("sqlite", "Sqlite", "SQLite", "/srv/shop.sqlite"),
         ],
-        "plugins": [
-            {"name": "platform_ops_auditor", "plugin-class": "platform_ops.auditor.ArchiveAuditor"},
-        ],
         "notifications": [
             "platform_ops.notify.notifier.EmailNotifier",
             "platform_ops.notify.notifier.SiteNotifier",

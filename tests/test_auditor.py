@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, cast
 
@@ -128,3 +131,18 @@ def test_the_listener_counts_a_task_that_archives_nothing(
     (sent,) = [each for each in statsd.ours() if each.name == "platform_ops.unarchived"]
     assert (sent.tags["source"], sent.tags["entity"]) == ("quotes_api", "fetch")
     assert sent.tags["operator"] == "HttpOperator"
+
+
+def test_airflow_loads_the_listener_without_being_asked_to(tmp_path: Path) -> None:
+    script = (
+        "from airflow import plugins_manager\n"
+        "plugins, errors = plugins_manager._get_plugins()\n"
+        "assert not errors, errors\n"
+        "print(*(each.name for each in plugins))\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "AIRFLOW_HOME": str(tmp_path)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert told.stdout.split().count("platform_ops_auditor") == 1

@@ -65,7 +65,7 @@ def answered(hook: DbApiHook, statement: Statement, where: str) -> Iterator[Answ
     :raises SourceRejected: The query is wrong, writes, or names a column twice.
     """
     told, way = _way(hook, statement)
-    log.info("%s: read through %s", where, told)
+    log.info("connection %s: read through %s", hook.get_conn_id(), told)
     with translated(where), way(hook, statement) as answer:
         require_distinct(answer.schema.names, where)
         yield Answer(answer.schema, _watched(answer.batches, where))
