@@ -8,6 +8,7 @@ archive, whose stores create an object only where none is: so exactly one writer
 from __future__ import annotations
 
 import json
+import logging
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +20,8 @@ from platform_ops.archive.store import Entry, Store, put_once
 from platform_ops.errors import ArchiveError, ArchiveUnavailable, NotArchived
 
 __all__ = ["TREE", "Journal"]
+
+log = logging.getLogger("platform_ops.notify")
 
 TREE: Final = "notices/v1"
 _KEPT: Final = 32
@@ -73,12 +76,22 @@ class Journal:
             if not entries:
                 return 0, {}, entries
             with suppress(NotArchived):  # others took so many steps that this one is gone
-                state = json.loads(self._store.read(entries[-1].key))
-                state.pop("by", None)
+                state = self._state(entries[-1].key)
                 return _number(entries[-1].key), state, entries
         raise ArchiveUnavailable(
             f"{self._store.url}/{self._folder}: changes faster than it is read"
         )
+
+    def _state(self, key: str) -> dict[str, Any]:  # Any: JSON values
+        try:
+            state = json.loads(self._store.read(key))
+        except ValueError:
+            state = None
+        if not isinstance(state, dict):
+            log.warning("%s/%s is damaged; what it remembered is lost", self._store.url, key)
+            return {}
+        state.pop("by", None)
+        return state
 
     def _prune(self, entries: list[Entry], number: int) -> None:
         for entry in entries:

@@ -25,6 +25,7 @@ from platform_ops.notify import (
     callbacks,
 )
 from platform_ops.notify.web import SCHEMA, SIGNATURE
+from platform_ops.settings import Settings
 from platform_ops.testing.runner import TaskResult, run_task
 from tests.fakes.slack import Slack
 from tests.fakes.smtp import MailServer, mail_server
@@ -358,6 +359,25 @@ def test_an_archive_out_of_reach_costs_the_memory_and_not_the_message(
     ran("boom", run_id="2")
     assert [message["text"][:19] for _, message in slack.shown] == ["❌ shop.load failed:"] * 2
     assert "earlier messages are out of reach" in caplog.text
+
+
+def test_a_damaged_memory_costs_one_message_more_and_is_mended_by_it(
+    agree: Agree, slack: Slack, platform_archive: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    agree(CHANNELS)
+    ran("boom")
+    kept = [
+        path
+        for path in Path(platform_archive.archive.root.removeprefix("file://")).rglob("*.json")
+        if "notices" in path.parts
+    ]
+    assert kept
+    for each in kept:
+        each.write_bytes(b"{")
+    ran("boom", run_id="2")
+    ran("boom", run_id="3")
+    assert len(slack.shown) == 2
+    assert "is damaged; what it remembered is lost" in caplog.text
 
 
 def test_secrets_do_not_travel(agree: Agree, slack: Slack) -> None:
