@@ -105,6 +105,9 @@ def test_a_command_on_the_archive_runs(command: str) -> None:
     if " release " in command:  # the hold of the page is another's
         hold = archive.hold("weather", reason="lawsuit 7", by="counsel")
         command = re.sub(r"release \S+", f"release {hold.id}", command)
+    if against := re.search(r"--against (\S+)", command):  # what the page's command before it wrote
+        heads = CliRunner().invoke(main, ["archive", "witness"])
+        Path(against[1]).write_text(heads.output, "utf-8")
     ran = CliRunner().invoke(main, shlex.split(command)[1:])
     assert ran.exit_code < CANNOT_RUN, ran.output
     assert ran.exception is None or isinstance(ran.exception, SystemExit), ran.output

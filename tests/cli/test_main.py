@@ -34,7 +34,7 @@ def test_help_names_every_command_and_loads_none() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     *shown, loaded = result.stdout.splitlines()
-    commands = ["archive", "audit", "docs", "lint", "new", "monitoring", "doctor"]
+    commands = ["archive", "audit", "docs", "lint", "new", "monitoring", "notify", "doctor"]
     assert [line.split()[0] for line in shown[-len(commands) :]] == commands
     assert loaded == ""
 
