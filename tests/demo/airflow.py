@@ -45,7 +45,6 @@ PAUSED = (
     "erase_on_request",
     "monthly_prices",
     "partner_deliveries",
-    "waking_station",
     "yearly_bag",
 )
 """Those that are there as well, and wait until somebody starts them."""
