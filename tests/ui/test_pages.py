@@ -296,10 +296,10 @@ def test_who_has_no_role_sees_nothing(visitor: Visitor, site: Settings) -> None:
 
 def test_what_is_personal_needs_more_than_a_viewer(visitor: Visitor, site: Settings) -> None:
     at = Slot(Entity("staff", "salaries"), datetime(2024, 3, 5, tzinfo=UTC))
-    made = commit(site, part(b"ada,1\n", "pay.csv"), at=at)
+    made = commit(site, part(b"lovelace,1\n", "pay.csv"), at=at)
     visitor.role = "VIEWER"
     page = revision(visitor, made)
-    assert "ada" not in page
+    assert "lovelace" not in page
     assert "is personal: to read it you need the right to read connections" in page
     assert visitor.get("download", manifest=manifest_url(made), body="pay.csv").status_code == 403
     visitor.role = "OP"

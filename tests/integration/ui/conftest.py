@@ -41,7 +41,7 @@ owner = "People"
 sensitivity = "personal"
 """
 ORDERS = b"id,what\n1,<script>alert(1)</script>\n2,tea\n"
-SALARIES = b"who,pay\nada,4000\n"
+SALARIES = b"who,pay\nlovelace,4000\n"
 
 
 @dataclass(slots=True)
