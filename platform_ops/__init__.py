@@ -44,12 +44,12 @@ if TYPE_CHECKING:
     from platform_ops.sources.sqlite import ArchivingSqliteHook
     from platform_ops.sources.tables.partitions import partitions
     from platform_ops.sources.web.export import ArchivingHttpExportOperator
+    from platform_ops.sources.web.graphql import GraphQLCursor
     from platform_ops.sources.web.hook import ArchivingHttpHook
     from platform_ops.sources.web.job import Export
     from platform_ops.sources.web.limits import Limits
     from platform_ops.sources.web.paging import (
         Cursor,
-        GraphQLCursor,
         JsonLink,
         LinkHeader,
         Offset,
@@ -136,6 +136,7 @@ _HOMES: Final = {
     "platform_ops.sources.http": ("ArchivingHttpOperator",),
     "platform_ops.sources.web.export": ("ArchivingHttpExportOperator",),
     "platform_ops.sources.web.job": ("Export",),
+    "platform_ops.sources.web.graphql": ("GraphQLCursor",),
     "platform_ops.sources.web.hook": ("ArchivingHttpHook",),
     "platform_ops.sources.web.sensor": ("ArchivingHttpSensor",),
     "platform_ops.sources.web.since": ("Since",),
@@ -145,7 +146,6 @@ _HOMES: Final = {
     "platform_ops.sources.mysql": ("ArchivingMySqlHook",),
     "platform_ops.sources.web.paging": (
         "Cursor",
-        "GraphQLCursor",
         "JsonLink",
         "LinkHeader",
         "Offset",

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from platform_ops.entity import Manifest, Part
+    from platform_ops.sources.web.graphql import GraphQLCursor
     from platform_ops.sources.web.hook import ArchivingHttpHook
     from platform_ops.sources.web.pages import Ask
     from platform_ops.sources.web.paging import (
         Cursor,
-        GraphQLCursor,
         JsonLink,
         LinkHeader,
         Next,
@@ -54,9 +54,9 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "platform_ops.sources.web.graphql": ("GraphQLCursor",),
     "platform_ops.sources.web.paging": (
         "Cursor",
-        "GraphQLCursor",
         "JsonLink",
         "LinkHeader",
         "Next",

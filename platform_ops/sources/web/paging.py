@@ -1,25 +1,22 @@
 """How an API's pages hang together: one small value for each convention.
 
-Source: RFC 8288 (Web Linking) for :class:`LinkHeader`; the GraphQL Cursor Connections Specification for
-:class:`GraphQLCursor`.
+Source: RFC 8288 (Web Linking) for :class:`LinkHeader`.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Final
 
-from platform_ops.errors import ConfigError, SourceRejected, SourceUnavailable
+from platform_ops.errors import ConfigError, SourceRejected
 from platform_ops.redaction import safe_url
 
 __all__ = [
     "Cursor",
-    "GraphQLCursor",
     "JsonLink",
     "LinkHeader",
     "Next",
@@ -31,8 +28,6 @@ __all__ = [
 ]
 
 _LINES: Final = ("application/x-ndjson", "application/jsonl", "application/json-seq")
-_CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
-_PASSING_CODES: Final = frozenset({"INTERNAL_SERVER_ERROR", "RATE_LIMITED", "THROTTLED", "TIMEOUT"})
 
 
 @dataclass(frozen=True)
@@ -307,40 +302,6 @@ class Offset(Pagination):
 
 
 @dataclass(frozen=True, slots=True)
-class GraphQLCursor(Pagination):
-    """A GraphQL connection is read to its end: ``pageInfo { hasNextPage endCursor }``.
-
-    The query asks for ``pageInfo``, and takes the mark by a variable. Since only queries have
-    connections, a failed request is sent again although it is a ``POST``.
-
-    :param connection: Keys from ``data`` down to the connection, such as ``repository.issues``.
-    :param variable: Name of the query's variable that takes the mark.
-    """
-
-    repeatable: ClassVar[bool] = True
-
-    connection: str
-    variable: str = "after"
-
-    def next(self, page: Page) -> Next | None:
-        """The connection's ``endCursor``, while it has a next page.
-
-        :raises SourceUnavailable: The answer holds an error that passes, such as ``RATE_LIMITED``.
-        :raises SourceRejected: It holds another error, or no such connection.
-        """
-        _refuse_errors(page)
-        info = page.find(f"data.{self.connection}.pageInfo")
-        if not isinstance(info, Mapping):
-            raise SourceRejected(
-                f"{safe_url(page.url)}: no pageInfo at data.{self.connection}; let the query ask for "
-                "pageInfo { hasNextPage endCursor }"
-            )
-        if not info.get("hasNextPage") or not info.get("endCursor"):
-            return None
-        return Next(json={f"variables.{self.variable}": info["endCursor"]})
-
-
-@dataclass(frozen=True, slots=True)
 class _Custom(Pagination):
     function: Callable[[Page], Next | Mapping[str, Any] | str | None]  # Any: parameters of a URL
 
@@ -370,20 +331,6 @@ def pagination_of(
             f"from a Page to what comes next; got {given!r}"
         )
     return _Custom(given)
-
-
-def _refuse_errors(page: Page) -> None:
-    errors = page.find("errors")
-    if not isinstance(errors, list) or not errors:
-        return
-    # Codes are symbols; the messages beside them may quote what was asked, or data.
-    told = {_at(each, ["extensions", "code"]) or _at(each, ["type"]) for each in errors}
-    codes = sorted(code for code in told if isinstance(code, str) and _CODE.fullmatch(code))
-    fault = f"{safe_url(page.url)}: GraphQL answered with {len(errors)} errors"
-    named = f"{fault}: {', '.join(codes)}" if codes else fault
-    if codes and set(codes) <= _PASSING_CODES:
-        raise SourceUnavailable(named)
-    raise SourceRejected(f"{named}; check the query and its variables")
 
 
 def _over(page: Page, items: str | None, size: int | None) -> bool:
