@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from platform_ops.facade import deferred
 
 if TYPE_CHECKING:
+    from platform_ops.settings.archive import ArchiveSettings
     from platform_ops.settings.choices import (
         KINDS,
         SEVERITIES,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from platform_ops.settings.faults import OVERRIDE_PREFIX
     from platform_ops.settings.loading import CONFIG_ENV, Loaded, load
     from platform_ops.settings.model import (
-        ArchiveSettings,
         EntitySettings,
         Settings,
         SourceSettings,
@@ -65,8 +65,8 @@ _HOMES: Final = {
     "platform_ops.settings.conventions": ("ConventionSettings", "RuleSettings"),
     "platform_ops.settings.faults": ("OVERRIDE_PREFIX",),
     "platform_ops.settings.loading": ("CONFIG_ENV", "Loaded", "load"),
+    "platform_ops.settings.archive": ("ArchiveSettings",),
     "platform_ops.settings.model": (
-        "ArchiveSettings",
         "EntitySettings",
         "Settings",
         "SourceSettings",

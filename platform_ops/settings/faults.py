@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from platform_ops.settings.archive import ArchiveSettings
 from platform_ops.settings.conventions import ConventionSettings, RuleSettings
 from platform_ops.settings.model import (
-    ArchiveSettings,
     DocsSettings,
     EntitySettings,
     MetricsSettings,

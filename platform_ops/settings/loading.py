@@ -12,8 +12,9 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from platform_ops.errors import ConfigError
+from platform_ops.settings.archive import ArchiveSettings
 from platform_ops.settings.faults import OVERRIDE_PREFIX, explain
-from platform_ops.settings.model import ArchiveSettings, Settings
+from platform_ops.settings.model import Settings
 from platform_ops.settings.notify import TeamSettings
 
 __all__ = ["CONFIG_ENV", "Loaded", "load"]
