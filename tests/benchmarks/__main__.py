@@ -59,9 +59,10 @@ def _told(
     header: Sequence[str],
     rows: Sequence[Sequence[str]],
     packages: Sequence[str] = ("obstore",),
+    title: str | None = None,
 ) -> None:
     """Print a table, and write the site's where it is asked for."""
-    table = Table(*header)
+    table = Table(*header, title=title)
     for row in rows:
         table.add_row(*row)
     console.print(table)
@@ -135,47 +136,27 @@ def _measured(console: Console, folder: Path | None) -> list[str]:
 
 def _read(console: Console, folder: Path | None) -> list[str]:
     figures = sql_rows.main()
-    rows = sql_rows.rows(figures)
-    table = Table(*sql_rows.HEADER, title="the rows of a table")
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
-    if folder:
-        target = folder / "sql_rows.md"
-        page.write(target, sql_rows.HEADER, rows, packages=sql_rows.PACKAGES)
-    loads = sql_load.rows(sql_load.main())
-    table = Table(*sql_load.HEADER, title="archived rows into PostgreSQL")
-    for row in loads:
-        table.add_row(*row)
-    console.print(table)
-    if folder:
-        page.write(folder / "sql_load.md", sql_load.HEADER, loads, packages=sql_load.PACKAGES)
+    target, rows = folder and folder / "sql_rows.md", sql_rows.rows(figures)
+    _told(console, target, sql_rows.HEADER, rows, sql_rows.PACKAGES, "the rows of a table")
+    target, rows = folder and folder / "sql_load.md", sql_load.rows(sql_load.main())
+    title = "archived rows into PostgreSQL"
+    _told(console, target, sql_load.HEADER, rows, sql_load.PACKAGES, title)
     return sql_rows.broken(figures)
 
 
 def _built(console: Console, folder: Path | None) -> list[str]:
     builds = site_build.main()
-    rows = site_build.rows(builds)
-    table = Table(*site_build.HEADER, title="the site of a provider")
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
-    if folder:
-        target = folder / "site.md"
-        page.write(target, site_build.HEADER, rows, packages=site_build.PACKAGES)
+    target, rows = folder and folder / "site.md", site_build.rows(builds)
+    title = "the site of a provider"
+    _told(console, target, site_build.HEADER, rows, site_build.PACKAGES, title)
     return site_build.broken(builds)
 
 
 def _grown(console: Console, folder: Path | None) -> list[str]:
     builds = site_build.growth()
-    rows = site_build.growth_rows(builds)
-    table = Table(*site_build.GROWTH_HEADER, title="sites of packages made up")
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
-    if folder:
-        target = folder / "site_growth.md"
-        page.write(target, site_build.GROWTH_HEADER, rows, packages=site_build.PACKAGES[:2])
+    target, rows = folder and folder / "site_growth.md", site_build.growth_rows(builds)
+    packages, title = site_build.PACKAGES[:2], "sites of packages made up"
+    _told(console, target, site_build.GROWTH_HEADER, rows, packages, title)
     return site_build.growth_broken(builds)
 
 
