@@ -12,7 +12,6 @@ from typing import Any, Final
 __all__ = ["Call", "Function", "Import", "MadeDag", "MadeTask", "Scope", "Walk"]
 
 Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | None
-_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 _DAG_CLASS: Final = re.compile(r"airflow(\.\w+)*\.DAG")
 _DAG_DECORATOR: Final = re.compile(

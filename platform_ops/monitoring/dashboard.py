@@ -16,7 +16,6 @@ __all__ = ["dashboard"]
 
 _SELECTED: Final = 'source=~"$source",entity=~"$entity"'
 _PROMETHEUS: Final = {"type": "prometheus", "uid": "${datasource}"}
-_NEWEST: Final = "max by (source, entity) ({series})"
 _COLUMNS: Final = 24
 _HEIGHT: Final = 8
 

@@ -40,7 +40,6 @@ _SENDS: Final = ("put", "patch", "delete", "head", "options")
 _FETCH: Final = re.compile(
     r"(requests|httpx)\.(get|request|stream)|urllib\.request\.(urlopen|urlretrieve)"
 )
-_ARCHIVES: Final = ("archive_session", "task.archive")
 
 
 def _handed_over(module: Module, agreed: Agreed) -> Iterator[Hit]:  # noqa: ARG001  as all checks

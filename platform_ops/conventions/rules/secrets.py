@@ -43,7 +43,6 @@ _RENDERED: Final = re.compile(
 _READERS: Final = ("os.getenv", "os.environ.get")
 _ENVIRONMENT: Final = re.compile(r"\benviron\b|\bgetenv\b")
 _EXPRESSION: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
-_LOADER: Final = re.compile(r".*\.(get_connection|Connection\.get|get_connection_from_secrets)")
 
 
 def _in_code(module: Module, agreed: Agreed) -> Iterator[Hit]:  # noqa: ARG001  as all checks
