@@ -70,18 +70,24 @@ def run(shop: Shop, **arguments: Any) -> TaskResult:
     return run_task(operator, **{"at": DAY, **arguments})
 
 
+def kept(watermark: str, day: str) -> dict[tuple[str, str], str]:
+    """What Airflow's state store holds of the entity's asset."""
+    time = f"{day}T00:00:00+00:00"
+    return {(ENTITY, "watermark"): watermark, (ENTITY, "watermark_time"): time}
+
+
 def test_the_next_capture_goes_on_where_the_last_one_ended(
     platform_archive: Settings, shop: Shop
 ) -> None:
     supervisor = Supervisor()
     first = run(shop, supervisor=supervisor)
     assert archive.manifest(first.xcom).watermark == "2"
-    assert supervisor.asset_store == {(ENTITY, "watermark"): "2"}
+    assert supervisor.asset_store == kept("2", DAY)
     shop.orders += ["3"]
     second = run(shop, at=NEXT, supervisor=supervisor)
     assert archive.open(second.xcom).read() == b"3"
     assert shop.asked_since == [None, "2"]
-    assert supervisor.asset_store == {(ENTITY, "watermark"): "3"}
+    assert supervisor.asset_store == kept("3", NEXT)
 
 
 def test_a_watermark_that_was_lost_is_read_from_the_archive(
@@ -101,7 +107,7 @@ def test_a_retry_that_adopts_puts_the_watermark_back(
     run(shop)
     supervisor = Supervisor()
     run(shop, try_number=2, supervisor=supervisor)
-    assert supervisor.asset_store == {(ENTITY, "watermark"): "2"}
+    assert supervisor.asset_store == kept("2", DAY)
     assert len(shop.asked_since) == 1
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     )
     from platform_ops.ingest.operator import ArchivingOperator
     from platform_ops.ingest.session import archive_session
-    from platform_ops.ingest.watermark import watermark_of
+    from platform_ops.ingest.watermark import watermark_before, watermark_of
 
 __all__ = [
     "ArchivingOperator",
@@ -39,6 +39,7 @@ __all__ = [
     "identity_of",
     "site_settings",
     "slot_of",
+    "watermark_before",
     "watermark_of",
 ]
 
@@ -54,7 +55,7 @@ _HOMES: Final = {
     ),
     "platform_ops.ingest.operator": ("ArchivingOperator",),
     "platform_ops.ingest.session": ("archive_session",),
-    "platform_ops.ingest.watermark": ("watermark_of",),
+    "platform_ops.ingest.watermark": ("watermark_before", "watermark_of"),
 }
 
 if not TYPE_CHECKING:  # a checker would take every name for one of this package

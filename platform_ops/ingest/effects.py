@@ -52,7 +52,7 @@ def take_effect(context: Context, capture: Capture, wish: Wish) -> None:
     elif outlet in task.outlets:
         context["outlet_events"][outlet].extra = commit.reference.to_dict()
     if commit.outcome in TAKEN:
-        advance(context, entity, commit.manifest.watermark)
+        advance(context, commit.manifest)
     lineage.collect(capture)
     log.info(
         "%s %s: revision %d, %d bytes in %d bodies, %s",

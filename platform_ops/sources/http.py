@@ -14,7 +14,7 @@ from airflow.sdk.log import mask_secret
 from platform_ops.entity import Entity
 from platform_ops.errors import ConfigError, SourceRejected
 from platform_ops.facade import deferred
-from platform_ops.ingest import ArchivingOperator, slot_of, watermark_of
+from platform_ops.ingest import ArchivingOperator, slot_of, watermark_before
 from platform_ops.redaction import is_secret_name, safe_url
 from platform_ops.sources.web.limits import Limits
 
@@ -91,7 +91,8 @@ class ArchivingHttpOperator(ArchivingOperator):
     :param pagination: How to find the next page: ``LinkHeader``, ``JsonLink``, ``Cursor``,
         ``PageNumber``, ``Offset``, ``GraphQLCursor``, or a function from a
         :class:`~platform_ops.sources.web.paging.Page` to what comes next. One page where unset.
-    :param since: How to ask only for what is newer than the capture before; all of it where unset.
+    :param since: How to ask only for what is newer than the capture before, of a mapped task than the
+        one before with the same key; all of it where unset.
     :param conditional: Whether to ask only for a resource that has changed since the newest revision,
         by its ``ETag`` and ``Last-Modified``. Where it has not, no revision is made, and the task
         returns the reference of that one.
@@ -185,7 +186,8 @@ class ArchivingHttpOperator(ArchivingOperator):
         with self._session(hook) as session:
             ask, mark = self._ask(hook), None
             if self.since is not None:
-                reached = watermark_of(context, entity)
+                own = slot_of(context, entity, self.partition_key, self.map_key)
+                reached = watermark_before(context, own)
                 ask = ask.then(self.since.step(reached), ask.url)
                 mark = Mark(self.since, reached)
             known = self._known(context, opening(session, ask)) if self.conditional else None

@@ -24,7 +24,7 @@ from platform_ops.sources.sql import (
     partitions,
 )
 from platform_ops.sources.tables.statements import is_query
-from platform_ops.testing.runner import TaskResult, run_task
+from platform_ops.testing.runner import Supervisor, TaskResult, run_task
 
 DAY = "2024-03-05"
 AUDIT = "archive_slot TEXT, archive_revision INTEGER, archive_run TEXT"
@@ -44,7 +44,9 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Co
 
 def run(operator: Any = ArchivingSqlOperator, at: str = DAY, **arguments: Any) -> TaskResult:
     given = {"entity": "shop.orders", "conn_id": "shop", "retries": 1}
-    when = {name: arguments.pop(name) for name in ("run_id", "conf") if name in arguments}
+    when = {
+        name: arguments.pop(name) for name in ("run_id", "conf", "supervisor") if name in arguments
+    }
     if not issubclass(operator, ArchivingSqlOperator):
         given = {}
     with DAG("sql"):
@@ -101,6 +103,22 @@ def test_each_part_of_a_mapped_task_goes_on_from_its_own_last_capture(
     shop.execute("INSERT INTO orders VALUES (12, 'newer')")
     assert parts("2024-03-06", run_id="cleared") == [[15], [10, 11]]
     assert parts("2024-03-07") == [[], [12]]
+
+
+def test_an_older_slot_that_is_made_again_takes_the_next_run_nowhere_back(
+    shop: sqlite3.Connection,
+) -> None:
+    office = Supervisor()
+
+    def parts(at: str, **more: Any) -> list[int]:
+        return ids(run(table="orders", watermark="id", at=at, supervisor=office, **more))
+
+    assert parts(DAY) == list(range(10))
+    shop.execute("INSERT INTO orders VALUES (10, 'new')")
+    assert parts("2024-03-06") == [10]
+    assert parts(DAY, run_id="cleared") == list(range(10))
+    shop.execute("INSERT INTO orders VALUES (11, 'newer')")
+    assert parts("2024-03-07") == [11]
 
 
 def test_loaded_rows_say_where_they_came_from_and_are_loaded_once(

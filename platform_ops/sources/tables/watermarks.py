@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from platform_ops import archive
 from platform_ops.errors import NotArchived, SourceRejected
-from platform_ops.ingest import site_settings, watermark_of
+from platform_ops.ingest import site_settings, watermark_before
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,27 +36,12 @@ class Bounds:
 
     @classmethod
     def of(cls, context: Context, slot: Slot) -> Bounds:
-        """Those of a slot: where all earlier captures ended; of one that is made again, its own.
-
-        Of a mapped task each key goes on by itself, and only the archive tells them apart: the
-        entity's one watermark is that of whichever instance ended last.
-        """
-        site = site_settings()
+        """Those of a slot: where earlier captures ended; of one that is made again, its own end too."""
         try:
-            own: Manifest | None = archive.newest(slot, settings=site)
+            own: Manifest | None = archive.newest(slot, settings=site_settings())
         except NotArchived:
             own = None
-        if own is None and slot.map_key is None:
-            return cls(above=watermark_of(context, slot.entity))
-        before = (
-            each
-            for each in archive.find(
-                slot.entity, until=slot.time_utc if own else None, settings=site
-            )
-            if each.watermark is not None and each.slot.map_key == slot.map_key
-        )
-        last = max(before, key=lambda each: each.slot.time_utc, default=None)
-        return cls(above=last.watermark if last else None, up_to=own.watermark if own else None)
+        return cls(above=watermark_before(context, slot), up_to=own.watermark if own else None)
 
     def conditions(self, column: str, system: str) -> list[str]:
         """In SQL.

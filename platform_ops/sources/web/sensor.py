@@ -26,12 +26,17 @@ if TYPE_CHECKING:
 
     from platform_ops.settings import Mode
     from platform_ops.sources.web.delivery import Delivery
+    from platform_ops.sources.web.hook import ArchivingHttpHook
     from platform_ops.sources.web.pages import Ask
 
 __all__ = ["ArchivingHttpSensor"]
 
 Waits = Literal["poke", "reschedule"]
 _NOT_FOUND: Final = ("404",)
+_OPTIONS: Final = (
+    *("allow_redirects", "cert", "check_response", "max_redirects", "proxies", "proxy", "stream"),
+    *("timeout", "trust_env", "verify", "verify_ssl"),
+)
 _HARMLESS: Final = frozenset({"GET", "HEAD"})
 
 
@@ -42,8 +47,8 @@ class ArchivingHttpSensor(ArchivingHttpOperator, BaseSensorOperator):
     came, and the task's XCom is the reference, so that nobody has to fetch again what was seen already.
 
     Deferrable, it waits in the triggerer, which asks over the connection and reads no body. What it
-    cannot ask there keeps the task on a worker, by ``mode``: a ``response_check``, headers or a body of
-    the task's own, and a URL with a secret, since Airflow's database would keep them.
+    cannot ask there keeps the task on a worker, by ``mode``: a ``response_check``, headers, options or a
+    body of the task's own, and a URL with a secret, since Airflow's database would keep them.
 
     :param request_params: Parameters of the URL of a ``GET``, or else form fields: as ``HttpSensor``
         names what is ``query`` or ``data`` here.
@@ -51,6 +56,10 @@ class ArchivingHttpSensor(ArchivingHttpOperator, BaseSensorOperator):
     :param response_check: A function from the answer (``requests.Response``) to whether it is what is
         waited for; arguments by the names of the task's context come along. Its answers are held in
         memory, up to 64 MiB.
+    :param extra_options: How to ask, before what the connection's extra says of it: ``timeout``,
+        ``verify``, ``cert``, ``proxies``, ``allow_redirects``, ``max_redirects``, ``trust_env``; and
+        ``check_response=False``, by which no status means that it is not there yet, so that the
+        ``response_check`` alone decides.
     :param mode: How a worker waits: ``poke`` keeps it, ``reschedule`` frees it from look to look. Whether
         the archive answers instead of the source is for the run's conf and the entity's setting to say.
     :param deferrable: Whether to wait in the triggerer. Airflow's option ``[operators]
@@ -66,6 +75,7 @@ class ArchivingHttpSensor(ArchivingHttpOperator, BaseSensorOperator):
         request_params: Mapping[str, Any] | None = None,  # Any: whatever requests writes into a URL
         response_error_codes_allowlist: Sequence[str | int] | None = None,
         response_check: Callable[..., object] | None = None,
+        extra_options: Mapping[str, Any] | None = None,  # Any: requests' options
         mode: Waits = "poke",
         deferrable: bool | None = None,
         **kwargs: Any,  # Any: ArchivingHttpOperator's and BaseSensorOperator's own arguments
@@ -83,7 +93,13 @@ class ArchivingHttpSensor(ArchivingHttpOperator, BaseSensorOperator):
                 f"{self.task_id}: a sensor waits for one answer; leave out pagination=, since= and "
                 "conditional="
             )
+        if unknown := sorted(set(extra_options or {}) - set(_OPTIONS)):
+            raise ConfigError(
+                f"{self.task_id}: extra_options has {', '.join(unknown)}, which does not exist; right "
+                f"are: {', '.join(_OPTIONS)}"
+            )
         self.mode = mode
+        self.extra_options = dict(extra_options or {})
         self.response_error_codes_allowlist = tuple(
             str(each)
             for each in (
@@ -113,12 +129,12 @@ class ArchivingHttpSensor(ArchivingHttpOperator, BaseSensorOperator):
                 from platform_ops.sources.web import exchange
 
                 response = hook.ask(session, asked)
-                if str(response.status_code) not in self.response_error_codes_allowlist:
+                if self._checks(hook) and not self._is_not_yet(response.status_code):
                     exchange.check_status(response, asked)
                     exchange.check_followed(response, asked)
                 return response
 
-            self._look = lambda: self._answer(send, request, context)
+            self._look = lambda: self._answer(send, request, context, checks=self._checks(hook))
             try:
                 self._wait(context, ask)
             finally:
@@ -149,6 +165,18 @@ class ArchivingHttpSensor(ArchivingHttpOperator, BaseSensorOperator):
         finally:
             self._deadline_s = None
 
+    def _session(self, hook: ArchivingHttpHook) -> requests.Session:
+        return hook.get_conn(
+            {"Accept-Encoding": "identity", **(self.headers or {})}, self.extra_options
+        )
+
+    @staticmethod
+    def _checks(hook: ArchivingHttpHook) -> bool:
+        return bool(hook.merged_extra.get("check_response", True))
+
+    def _is_not_yet(self, status: int) -> bool:
+        return str(status) in self.response_error_codes_allowlist
+
     def _capture_mode(self) -> Mode | None:
         return None
 
@@ -157,6 +185,8 @@ class ArchivingHttpSensor(ArchivingHttpOperator, BaseSensorOperator):
         send: Callable[[requests.PreparedRequest], requests.Response],
         request: requests.PreparedRequest,
         context: Context,
+        *,
+        checks: bool,
     ) -> Delivery | None:
         from airflow.sdk.bases.decorator import determine_kwargs
 
@@ -165,7 +195,7 @@ class ArchivingHttpSensor(ArchivingHttpOperator, BaseSensorOperator):
         channel = Channel(send, Entity.parse(self.entity), self.attempts or 3, self.limits)
         delivery = Delivery(channel, request)
         try:
-            found = str(delivery.status) not in self.response_error_codes_allowlist
+            found = not checks or not self._is_not_yet(delivery.status)
             if found and self.response_check is not None:
                 answer = delivery.whole()
                 given = determine_kwargs(self.response_check, [answer], context)
@@ -191,7 +221,7 @@ class ArchivingHttpSensor(ArchivingHttpOperator, BaseSensorOperator):
         self._defer(url, deadline_s)
 
     def _askable_elsewhere(self, url: str) -> bool:
-        own = self.response_check or self.headers or self.data or self.json
+        own = self.response_check or self.headers or self.data or self.json or self.extra_options
         return not own and self.method.upper() in _HARMLESS and safe_url(url) == url
 
     def _defer(self, url: str, deadline_s: float) -> NoReturn:

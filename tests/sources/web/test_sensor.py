@@ -16,7 +16,7 @@ from platform_ops.settings import Settings
 from platform_ops.sources.web.sensor import ArchivingHttpSensor
 from platform_ops.testing.runner import Supervisor, TaskResult, run_dag, run_task
 from tests.fakes.statsd import Listener
-from tests.fakes.wire import Wire, say
+from tests.fakes.wire import Wire, redirect, say, silent
 from tests.sources.outcomes import ENTITY, body_of, nothing_left, rejected, unavailable
 
 SECRET = "hunter2-of-the-sensor"
@@ -132,6 +132,31 @@ def test_the_stock_sensors_arguments_are_understood(api: Wire, watch: Watch) -> 
     assert archive.manifest(ran.xcom).payloads[0].origin.url.startswith(f"{api.url}/f?day=1")
 
 
+def test_the_options_of_a_request_come_before_the_connections(api: Wire, watch: Watch) -> None:
+    api.on("*", silent)
+    assert "TimeoutError" in unavailable(
+        watch(extra_options={"timeout": 0.1}, attempts=1, deferrable=True)
+    )
+    api.on("*", redirect("/elsewhere"))
+    assert "HTTP 302 to /elsewhere, which was not followed" in rejected(
+        watch(extra_options={"allow_redirects": False})
+    )
+    proxies = {"http": "http://user:hunter2-proxy@127.0.0.1:1"}
+    assert "ConnectionRefusedError" in unavailable(
+        watch(extra_options={"proxies": proxies}, attempts=1)
+    )
+
+
+def test_without_a_check_of_the_status_the_own_one_decides(api: Wire, watch: Watch) -> None:
+    api.on("*", say(b"busy", 500), say(b"nothing", 404))
+    ran = watch(
+        extra_options={"check_response": False},
+        response_check=lambda response: response.text == "nothing",
+    )
+    assert body_of(ran) == b"nothing"
+    assert archive.manifest(ran.xcom).payloads[0].origin.status == 404
+
+
 def test_rescheduling_frees_the_worker_and_counts_no_failure(
     watch: Watch, statsd: Listener
 ) -> None:
@@ -183,7 +208,11 @@ def test_it_is_a_sensor_with_the_operators_asset() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
-    [({"mode": "replay"}, "'poke', 'reschedule'"), ({"conditional": True}, "conditional=")],
+    [
+        ({"mode": "replay"}, "'poke', 'reschedule'"),
+        ({"conditional": True}, "conditional="),
+        ({"extra_options": {"timeuot": 5}}, "has timeuot, which does not exist; right are: allow_"),
+    ],
 )
 def test_what_makes_no_sense_is_refused_at_parse_time(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):

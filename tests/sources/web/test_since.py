@@ -7,11 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from airflow.sdk import DAG
 
 from platform_ops import archive
 from platform_ops.errors import ConfigError
+from platform_ops.settings import Settings
 from platform_ops.sources.http import ArchivingHttpOperator, LinkHeader, Since
-from platform_ops.testing.runner import Supervisor
+from platform_ops.testing.runner import Supervisor, run_task
 from tests.fakes.statsd import Listener
 from tests.fakes.wire import Exchange, Wire, say
 from tests.sources.outcomes import ENTITY, Fetch, body_of, rejected
@@ -98,6 +100,47 @@ def test_a_lost_state_store_costs_nothing(server: Wire, days: Callable[..., Any]
     days(1, since=SINCE)
     days(2, since=SINCE, supervisor=Supervisor())
     assert asked(server)[1] == "/f?since=2024-03-01"
+
+
+def test_each_mapped_instance_goes_on_from_where_it_ended_itself(
+    server: Wire, days: Callable[..., Any]
+) -> None:
+    server.on("*", page("2024-03-09"), page("2024-03-02"), page(), page())
+    for day in (1, 2):
+        for name in ("a", "b"):
+            days(day, endpoint=f"/{name}", map_key=name, since=SINCE)
+    assert asked(server) == [
+        "/a?since=2024-01-01",
+        "/b?since=2024-01-01",
+        "/a?since=2024-03-09",
+        "/b?since=2024-03-02",
+    ]
+
+
+def test_an_expanded_task_keeps_its_parts_apart_by_key(
+    server: Wire, platform_archive: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.connect(monkeypatch)
+    server.on("*", page("2024-03-09"), page("2024-03-02"), page(), page())
+    office, pages = Supervisor(), [{"endpoint": f"/{each}", "map_key": each} for each in "ab"]
+    with DAG("weather"):
+        fixed = {"entity": ENTITY, "http_conn_id": "source", "since": SINCE}
+        mapped = ArchivingHttpOperator.partial(task_id="each", **fixed).expand_kwargs(pages)
+    for at in ("2024-03-01", "2024-03-02"):
+        for index in (0, 1):
+            assert run_task(mapped, at=at, map_index=index, supervisor=office).state == "success"
+    assert asked(server)[2:] == ["/a?since=2024-03-09", "/b?since=2024-03-02"]
+
+
+def test_a_slot_that_is_filled_again_asks_from_where_it_began(
+    server: Wire, days: Callable[..., Any]
+) -> None:
+    server.on("*", page("2024-03-01"), page("2024-03-02"), page("2024-03-03"), page())
+    for day in (1, 2):
+        days(day, since=SINCE)
+    days(1, since=SINCE, run={"run_id": "cleared"})
+    days(3, since=SINCE)
+    assert asked(server)[2:] == ["/f?since=2024-01-01", "/f?since=2024-03-02"]
 
 
 def test_a_capture_that_fails_moves_no_watermark(server: Wire, days: Callable[..., Any]) -> None:
