@@ -185,6 +185,24 @@ WRONG = {
             "conventions, notify, teams, sources"
         ),
     ),
+    "unknown field of the browser": (
+        "[ui]\nrefresh = 3\n",
+        "{path}:2: ui.refresh: unknown field; right here are: refresh_s, verify_limit_bytes",
+    ),
+    "unknown field of a rule": (
+        "[conventions.rules.DAG101]\npolice = 'warn'\n",
+        (
+            "{path}:2: conventions.rules.DAG101.police: unknown field; right here are: severity, "
+            "policy, options"
+        ),
+    ),
+    "unknown field of a team's channel": (
+        "[teams.shop.channels.desk]\nkind = 'slack'\nmention = 'here'\n",
+        (
+            "{path}:3: teams.shop.channels.desk.mention: unknown field; right here are: kind, "
+            "connection, to, mentions"
+        ),
+    ),
     "unknown field of a source": (
         "[sources.weather]\nowners = 'x'\n",
         (

@@ -4,24 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args, get_origin
 
-from platform_ops.settings.archive import ArchiveSettings
-from platform_ops.settings.conventions import ConventionSettings, RuleSettings
-from platform_ops.settings.model import (
-    DocsSettings,
-    EntitySettings,
-    MetricsSettings,
-    Settings,
-    SourceSettings,
-    toml_key,
-)
-from platform_ops.settings.notify import (
-    ChannelSettings,
-    NotifySettings,
-    RouteSettings,
-    TeamSettings,
-)
+from platform_ops.settings.model import Settings, toml_key
+from platform_ops.settings.section import Section
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -29,11 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["OVERRIDE_PREFIX", "explain"]
 
 OVERRIDE_PREFIX: Final = "PLATFORM_OPS__"
-_NOTIFY: Final[dict[str, type[BaseModel]]] = {
-    "channels": ChannelSettings,
-    "routes": RouteSettings,
-}
-"""The tables below ``[notify]`` and below a team."""
 
 
 def explain(
@@ -70,21 +51,17 @@ def _advice(kind: str, message: str, location: list[str]) -> str:
 
 
 def _fields_at(location: list[str]) -> list[str]:
+    """Names of the fields that a table has, by the model: a step into a dictionary is a name of the site's."""
     model: type[BaseModel] = Settings
-    if location[:1] == ["archive"]:
-        model = ArchiveSettings
-    elif location[:1] == ["docs"]:
-        model = DocsSettings
-    elif location[:1] == ["metrics"]:
-        model = MetricsSettings
-    elif location[:1] == ["conventions"]:
-        model = RuleSettings if location[1:2] == ["rules"] else ConventionSettings
-    elif location[:1] == ["notify"]:
-        model = _NOTIFY.get(location[1] if len(location) > 1 else "", NotifySettings)
-    elif location[:1] == ["teams"] and len(location) > 1:
-        model = _NOTIFY.get(location[2] if len(location) > 2 else "", TeamSettings)
-    elif location[:1] == ["sources"] and len(location) > 1:
-        model = EntitySettings if len(location) > 3 else SourceSettings
+    steps = iter(location)
+    for step in steps:
+        kind = model.model_fields[step].annotation
+        if get_origin(kind) is dict:
+            kind = get_args(kind)[1]
+            next(steps, None)
+        if not isinstance(kind, type) or not issubclass(kind, Section):
+            break
+        model = kind
     return list(model.model_fields)
 
 

@@ -27,14 +27,9 @@ from platform_ops.settings.section import Section
 from platform_ops.settings.ui import UiSettings
 
 __all__ = [
-    "Codec",
     "DocsSettings",
     "EntitySettings",
     "MetricsSettings",
-    "Mode",
-    "OnExisting",
-    "Reaction",
-    "Section",
     "Settings",
     "SourceSettings",
     "toml_key",
