@@ -123,15 +123,19 @@ os.environ.setdefault("UV_HTTP_TIMEOUT", "180")
 
 LOCKED = ("--constraint", "constraints.txt", "--build-constraints", "constraints.txt")
 AZURITE = "3.35.0"
-# The servers that tests/integration starts: the variable that tells it the program's path, the
-# program, its Debian package, and the folders beside PATH in which that package puts it.
-SERVERS = {
-    "DOVECOT": ("dovecot", "dovecot-imapd", "/usr/sbin"),
-    "MARIADB": ("mariadbd", "mariadb-server", "/usr/sbin"),
-    "POSTGRES": ("postgres", "postgresql", "/usr/lib/postgresql/*/bin"),
-    "SSHD": ("sshd", "openssh-server", "/usr/sbin"),
-    "VSFTPD": ("vsftpd", "vsftpd", "/usr/sbin"),
+# Programs that tests start or drive, by the variable that tells them the path: the program's names, its
+# Debian package, and the folders beside PATH in which that package puts it.
+PROGRAMS = {
+    "CHROMIUM": (("chromium", "chromium-browser", "google-chrome"), "chromium", "/usr/bin"),
+    "DOVECOT": (("dovecot",), "dovecot-imapd", "/usr/sbin"),
+    "MARIADB": (("mariadbd",), "mariadb-server", "/usr/sbin"),
+    "NPM": (("npm",), "npm", "/usr/bin"),
+    "POSTGRES": (("postgres",), "postgresql", "/usr/lib/postgresql/*/bin"),
+    "PROMETHEUS": (("prometheus",), "prometheus", "/usr/bin"),
+    "SSHD": (("sshd",), "openssh-server", "/usr/sbin"),
+    "VSFTPD": (("vsftpd",), "vsftpd", "/usr/sbin"),
 }
+SOURCES = ("DOVECOT", "MARIADB", "POSTGRES", "SSHD", "VSFTPD")
 PARALLEL = ("-n", "logical", "--maxprocesses", "8")
 CRASHES = (
     "tests/archive/test_disk_crashes.py",
@@ -212,19 +216,17 @@ def docs_live(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Run the tests against real servers: Airflow itself, Azurite, and the site in Chromium."""
     session.install("--editable", ".[all]", "--group", "demo", "--group", "integration", *LOCKED)
-    session.env["CHROMIUM"] = _chromium(session)
+    session.env.update(_programs(session, "CHROMIUM", "POSTGRES", "PROMETHEUS"))
     session.env["AZURITE"] = _azurite(session)
-    session.env.update(_servers(session, "POSTGRES"))
-    _system_program(session, ("prometheus",), package="prometheus")
     apart = "--ignore=tests/integration/sources"  # the session below
     _run_with_grace(session, "pytest", "tests/integration", apart, *session.posargs)
 
 
 @nox.session(reuse_venv=True)
 def sources(session: nox.Session) -> None:
-    """Run the tests against real sources: databases and whatever else SERVERS lists."""
+    """Run the tests against real sources: databases, mail and file servers, a broker."""
     session.install("--editable", ".[all]", "--group", "sources", *LOCKED)
-    session.env.update(_servers(session, *SERVERS))
+    session.env.update(_programs(session, *SOURCES))
     _run_with_grace(session, "pytest", "tests/integration/sources", *session.posargs)
 
 
@@ -263,8 +265,7 @@ def lowest(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure speed and memory beside others; `-- --write docs/reference/_benchmarks` keeps tables."""
     session.install("--editable", ".[all]", "--group", "bench", *LOCKED)
-    session.env["CHROMIUM"] = _chromium(session)
-    session.env.update(_servers(session, "POSTGRES"))
+    session.env.update(_programs(session, "CHROMIUM", "POSTGRES"))
     session.run("python", "-m", "tests.benchmarks", *session.posargs)
 
 
@@ -316,25 +317,10 @@ def lock(session: nox.Session) -> None:
     """Write constraints.txt anew for every extra and group; `-- --upgrade` takes newer versions."""
     groups = nox.project.load_toml("pyproject.toml")["dependency-groups"]
     session.run(
-        *(
-            "uv",
-            "pip",
-            "compile",
-            "--quiet",
-            "--universal",
-            "--python-version",
-            "3.11",
-            "--all-extras",
-        ),
-        *(argument for group in sorted(groups) for argument in ("--group", group)),
-        *(
-            "--no-header",
-            "--no-annotate",
-            "--output-file",
-            "constraints.txt",
-            "pyproject.toml",
-            *session.posargs,
-        ),
+        *("uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"),
+        *("--all-extras", *(part for each in sorted(groups) for part in ("--group", each))),
+        *("--no-header", "--no-annotate", "--output-file", "constraints.txt", "pyproject.toml"),
+        *session.posargs,
         silent=True,
     )
     pins = [
@@ -358,72 +344,39 @@ def _run_with_grace(session: nox.Session, *command: str) -> None:
     session.run(*command, interrupt_timeout=60, terminate_timeout=60)
 
 
-def _system_program(session: nox.Session, names: tuple[str, ...], package: str) -> str:
-    """Find one of these programs; install its Debian package where we may, else say what to do."""
-    if not any(map(shutil.which, names)) and os.geteuid() == 0 and shutil.which("apt-get"):
-        apt = ("apt-get", "-o", "DPkg::Lock::Timeout=300", "-y", "-q")
-        quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-        session.run_install(*apt, "update", external=True, env=quiet)
-        session.run_install(
-            *apt, "install", "--no-install-recommends", package, external=True, env=quiet
-        )
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        session.error(
-            f"none of {', '.join(names)} is installed; on Debian: apt-get install {package}"
-        )
+def _programs(session: nox.Session, *names: str) -> dict[str, str]:
+    """Find these of PROGRAMS, after an install of what is missing where we may; the paths, by variable."""
+    missing = [PROGRAMS[name][1] for name in names if not _located(name)]
+    # A hosted runner is not root, and may become it; nobody else's machine is changed by sudo.
+    become = ("env",) if os.geteuid() == 0 else ("sudo", "--non-interactive", "env")
+    if missing and shutil.which("apt-get") and ("sudo" not in become or "CI" in os.environ):
+        # RUNLEVEL: packages of servers start none of their own; where one does, ours has another port.
+        quiet = ("DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "PREVLEVEL=N")
+        apt = (*become, *quiet, "apt-get", "-o", "DPkg::Lock::Timeout=300", "-y", "-q")
+        session.run_install(*apt, "update", external=True)
+        session.run_install(*apt, "install", "--no-install-recommends", *missing, external=True)
+    found = {name: _located(name) or "" for name in names}
+    lacking = [PROGRAMS[name][1] for name, path in found.items() if not path]
+    if lacking:
+        session.error(f"programs are missing; on Debian: apt-get install {' '.join(lacking)}")
     return found
 
 
-def _servers(session: nox.Session, *names: str) -> dict[str, str]:
-    """Find programs of SERVERS by their variables, install what is missing; the paths, by variable."""
-    wanted = [SERVERS[name] for name in names]
-    missing = [package for program, package, _ in wanted if not _located(program)]
-    # A hosted runner is not root, and may become it; nobody else's machine is changed by sudo.
-    become = () if os.geteuid() == 0 else ("sudo", "--non-interactive", "env")
-    if missing and shutil.which("apt-get") and (not become or "CI" in os.environ):
-        apt = ("apt-get", "-o", "DPkg::Lock::Timeout=300", "-y", "-q")
-        # RUNLEVEL: packages of servers start none of their own; where one does, ours has another port.
-        quiet = (
-            *(become or ("env",)),
-            "DEBIAN_FRONTEND=noninteractive",
-            "RUNLEVEL=1",
-            "PREVLEVEL=N",
-        )
-        session.run_install(*quiet, *apt, "update", external=True)
-        session.run_install(
-            *(*quiet, *apt, "install", "--no-install-recommends", *missing), external=True
-        )
-    found = {name: _located(SERVERS[name][0]) for name in names}
-    lacking = [SERVERS[name][1] for name, path in found.items() if path is None]
-    if lacking:
-        session.error(f"no servers; on Debian: apt-get install {' '.join(lacking)}")
-    return {name: path for name, path in found.items() if path is not None}
-
-
-def _located(program: str) -> str | None:
-    """The path of a server's program, in PATH or where its package puts it."""
-    folders = [os.environ.get("PATH", os.defpath)]
-    for name, _, place in SERVERS.values():
-        if name == program:
-            folders += map(str, sorted(Path("/").glob(place.lstrip("/")), reverse=True))
-    return shutil.which(program, path=os.pathsep.join(folders))
-
-
-def _chromium(session: nox.Session) -> str:
-    """Find or install a browser, which draws the site."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    return _system_program(session, names, package="chromium")
+def _located(name: str) -> str | None:
+    """The path of one of PROGRAMS, in PATH or where its package puts it."""
+    programs, _, place = PROGRAMS[name]
+    beside = sorted(Path("/").glob(place.lstrip("/")), reverse=True)  # the newest version first
+    folders = os.pathsep.join([os.environ.get("PATH", os.defpath), *map(str, beside)])
+    return next(filter(None, (shutil.which(each, path=folders) for each in programs)), None)
 
 
 def _azurite(session: nox.Session) -> str:
     """Install Azure's emulator, a program of npm's, below the session's environment; its folder."""
-    _system_program(session, ("npm",), package="npm")
+    (npm,) = _programs(session, "NPM").values()
     folder = str(Path(session.virtualenv.location) / "azurite")
     quiet = ("--no-audit", "--no-fund", "--no-save", "--loglevel=error")
-    session.run_install(
-        "npm", "install", *quiet, "--prefix", folder, f"azurite@{AZURITE}", external=True
-    )
+    package = f"azurite@{AZURITE}"
+    session.run_install(npm, "install", *quiet, "--prefix", folder, package, external=True)
     return folder
 
 
