@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from platform_ops.archive.finding import evidence, files, find, index, rehearse, status
     from platform_ops.archive.holding import Hold, Release
     from platform_ops.archive.indexing import Index, Question
-    from platform_ops.archive.keep import LeftAlone, Stray
     from platform_ops.archive.keeping import (
         erase,
         expire,
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from platform_ops.archive.rehearsal import Scene
     from platform_ops.archive.removal import Removal
     from platform_ops.archive.store import Store
+    from platform_ops.archive.sweeping import LeftAlone, Stray
     from platform_ops.archive.taking import session
     from platform_ops.archive.verifying import Fault, Verdict
     from platform_ops.archive.witnesses import Head
@@ -111,7 +111,7 @@ _HOMES: Final = {
     "platform_ops.archive.finding": ("evidence", "files", "find", "index", "rehearse", "status"),
     "platform_ops.archive.holding": ("Hold", "Release"),
     "platform_ops.archive.indexing": ("Index", "Question"),
-    "platform_ops.archive.keep": ("LeftAlone", "Stray"),
+    "platform_ops.archive.sweeping": ("LeftAlone", "Stray"),
     "platform_ops.archive.keeping": (
         "erase",
         "expire",

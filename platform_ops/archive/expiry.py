@@ -10,9 +10,9 @@ from typing import Final
 from platform_ops.archive import holding, removal
 from platform_ops.archive.history import History, Listed, history, listed
 from platform_ops.archive.holding import Holds
-from platform_ops.archive.keep import LeftAlone, now
 from platform_ops.archive.removal import Removal
 from platform_ops.archive.store import Store, locate
+from platform_ops.archive.sweeping import LeftAlone, now
 from platform_ops.archive.tombstones import tombstone_key
 from platform_ops.entity import Manifest
 from platform_ops.errors import ArchiveCorrupt

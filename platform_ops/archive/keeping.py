@@ -15,18 +15,18 @@ from platform_ops.archive import (
     excise,
     expiry,
     holding,
-    keep,
     read,
     refused,
+    sweeping,
     verifying,
     witnesses,
 )
 from platform_ops.archive.bag import Bag
 from platform_ops.archive.finding import find
 from platform_ops.archive.holding import Hold, Release
-from platform_ops.archive.keep import LeftAlone, Stray
 from platform_ops.archive.place import root, site_of, template_of, url
 from platform_ops.archive.removal import Removal
+from platform_ops.archive.sweeping import LeftAlone, Stray
 from platform_ops.archive.verifying import Verdict
 from platform_ops.archive.witnesses import Head
 from platform_ops.entity import Entity, Slot
@@ -83,7 +83,7 @@ def witness(prefix: str = "", settings: Settings | None = None) -> Iterator[Head
 def sweep(
     prefix: str = "",
     *,
-    grace: timedelta = keep.GRACE,
+    grace: timedelta = sweeping.GRACE,
     delete: bool = False,
     settings: Settings | None = None,
 ) -> Iterator[Stray | LeftAlone]:
@@ -96,7 +96,7 @@ def sweep(
     :param delete: Remove it; a dry run otherwise, which writes nothing.
     :raises ConfigError: The grace period is shorter than a day.
     """
-    return keep.sweep(root(settings), prefix, grace=grace, delete=delete)
+    return sweeping.sweep(root(settings), prefix, grace=grace, delete=delete)
 
 
 def expire(

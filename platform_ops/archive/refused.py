@@ -20,9 +20,9 @@ from platform_ops import sealed
 from platform_ops.archive import holding
 from platform_ops.archive.history import BESIDE
 from platform_ops.archive.holding import Holds
-from platform_ops.archive.keep import LeftAlone, now
 from platform_ops.archive.removal import Removal
 from platform_ops.archive.store import Entry, Store, locate, put_once
+from platform_ops.archive.sweeping import LeftAlone, now
 from platform_ops.archive.tombstones import Cause
 from platform_ops.entity import Blob, Entity, Payload, RunIdentity, Slot
 from platform_ops.errors import ArchiveCorrupt

@@ -5,14 +5,18 @@ Commands load when they are called: ``--help`` answers at once, and ``archive`` 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from platform_ops.errors import PlatformError
+from platform_ops.errors import ConfigError, PlatformError
+
+if TYPE_CHECKING:
+    from platform_ops.settings import Settings
 
 __all__ = ["CANNOT_RUN", "FAULTY", "Invocation", "main"]
 
@@ -56,6 +60,35 @@ class Invocation:
 
     config: Path | None = None
     debug: bool = False
+
+    @classmethod
+    def of(cls, ctx: click.Context) -> Invocation:
+        """The one that a command is a part of."""
+        return ctx.find_object(cls) or cls()
+
+    def settings(self) -> Settings:
+        """The site's settings: of the file that is named here, else of the one that tasks would find."""
+        from platform_ops.settings import load
+
+        return load(self.config or _option_in_airflow_cfg()).settings
+
+
+def _option_in_airflow_cfg() -> str | None:
+    """What ``airflow.cfg`` says under ``[platform_ops] config``, so that tasks and this agree.
+
+    Read without Airflow, which an analyst need not have installed.
+    """
+    import configparser
+
+    home = os.environ.get("AIRFLOW_HOME", "~/airflow")
+    file = Path(os.environ.get("AIRFLOW_CONFIG") or Path(home, "airflow.cfg")).expanduser()
+    parser = configparser.RawConfigParser(strict=False)
+    try:
+        parser.read(file, encoding="utf-8")
+    except configparser.Error as err:
+        raise ConfigError(f"{file}: cannot be read: {err}") from err
+    named = parser.get("platform_ops", "config", fallback="")
+    return str(Path(os.path.expandvars(named)).expanduser()) if named else None
 
 
 class _LazyGroup(click.Group):

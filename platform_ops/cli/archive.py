@@ -13,7 +13,7 @@ from datetime import datetime
 import click
 
 from platform_ops import archive as archives
-from platform_ops.archive import browse, content
+from platform_ops.archive import browse, content, read
 from platform_ops.archive.store import locate
 from platform_ops.cli import FAULTY, listing, verification
 from platform_ops.cli.arguments import (
@@ -29,10 +29,10 @@ from platform_ops.cli.expecting import status
 from platform_ops.cli.exporting import export
 from platform_ops.cli.finding import find
 from platform_ops.cli.holding import hold, holds, release
-from platform_ops.cli.keeping import sweep
 from platform_ops.cli.refusals import evidence
 from platform_ops.cli.rehearsing import rehearse
 from platform_ops.cli.removing import erase, expire
+from platform_ops.cli.sweeping import sweep
 from platform_ops.cli.terminal import console
 from platform_ops.entity import Entity
 
@@ -47,21 +47,11 @@ def archive() -> None:
     """
 
 
-archive.add_command(find)
-archive.add_command(history)
-archive.add_command(diff)
-archive.add_command(rehearse)
-archive.add_command(status)
-archive.add_command(sweep)
-archive.add_command(expire)
-archive.add_command(erase)
-archive.add_command(hold)
-archive.add_command(release)
-archive.add_command(holds)
-archive.add_command(export)
-archive.add_command(evidence)
-archive.add_command(verification.verify)
-archive.add_command(verification.witness)
+for _command in (
+    *(find, history, diff, rehearse, status, sweep, expire, erase, hold, release, holds, export),
+    *(evidence, verification.verify, verification.witness),
+):
+    archive.add_command(_command)
 
 
 @archive.command("ls")
@@ -118,8 +108,8 @@ def show(ctx: click.Context, what: str, options: SlotOptions) -> None:
     revision and each reference hold.
     """
     site = Site.of(ctx)
-    found = wanted(site, what, options)
-    text = found.manifest.to_json().decode()
+    manifest = wanted(site, what, options)
+    text = manifest.to_json().decode()
     out = console()
     if not out.is_terminal:
         click.echo(text, nl=False)
@@ -129,7 +119,7 @@ def show(ctx: click.Context, what: str, options: SlotOptions) -> None:
 
     highlighted = Text(text)
     JSONHighlighter().highlight(highlighted)
-    out.print(Text(locate(site.store, found.key), style="dim"), soft_wrap=True)
+    out.print(Text(locate(site.store, read.key_of(manifest)), style="dim"), soft_wrap=True)
     out.print(highlighted, soft_wrap=True, end="")
 
 
@@ -148,7 +138,7 @@ def cat(ctx: click.Context, what: str, options: SlotOptions, payload: str | None
     code before you trust what came.
     """
     site = Site.of(ctx)
-    manifest = wanted(site, what, options).manifest
+    manifest = wanted(site, what, options)
     key = what.removeprefix(f"{site.store.url}/")
     of_url = tuple(each for each in manifest.payloads if each.key == key)
     if payload is not None:

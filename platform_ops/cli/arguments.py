@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import configparser
 import getpass
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, wraps
-from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 import click
 
-from platform_ops import archive, settings
+from platform_ops import archive
 from platform_ops.archive import Store, browse, read
+from platform_ops.archive.place import templates_of
 from platform_ops.cli import Invocation
 from platform_ops.entity import Entity, Manifest, Slot
-from platform_ops.errors import ConfigError, NotArchived, UrlError
+from platform_ops.errors import UrlError
 from platform_ops.settings import Settings
-from platform_ops.url_scheme import Template, manifest_key
+from platform_ops.url_scheme import Template
 
 __all__ = [
-    "Commitment",
     "Site",
     "SlotOptions",
     "entity_argument",
@@ -101,8 +98,7 @@ class Site:
     @classmethod
     def of(cls, ctx: click.Context) -> Site:
         """The site that the options in front of the command name, or the one that is found."""
-        invocation = ctx.find_object(Invocation) or Invocation()
-        return cls(settings.load(invocation.config or _option_in_airflow_cfg()).settings)
+        return cls(Invocation.of(ctx).settings())
 
     @cached_property
     def store(self) -> Store:
@@ -112,7 +108,7 @@ class Site:
     @cached_property
     def templates(self) -> list[Template]:
         """The template in force, and those that older data was written with."""
-        return read.templates(self.store, Template.compile(self.settings.archive.template))
+        return templates_of(self.settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +134,6 @@ class SlotOptions:
     def given(self) -> bool:
         """Whether any of them is."""
         return any(value is not None for value in (self.time, self.part, self.map_key, self.team))
-
-
-@dataclass(frozen=True, slots=True)
-class Commitment:
-    """One revision, and where its manifest stands."""
-
-    key: str
-    manifest: Manifest
 
 
 def slot_options(*, revision: bool) -> Callable[[Command], Command]:
@@ -220,7 +208,7 @@ def range_options() -> Callable[[Command], Command]:
     return decorate
 
 
-def wanted(site: Site, what: str, options: SlotOptions) -> Commitment:
+def wanted(site: Site, what: str, options: SlotOptions) -> Manifest:
     """The revision that an entity and options, or a URL, name; an entity alone means what came last.
 
     :raises NotArchived: There is none.
@@ -228,21 +216,13 @@ def wanted(site: Site, what: str, options: SlotOptions) -> Commitment:
     if "://" in what:
         if options.given or options.revision is not None:
             raise click.UsageError("a URL names its slot and revision: give no options with it")
-        key = browse.manifest_key_at(site.store, what)
-        return Commitment(key, read.manifest_at(site.store, key))
+        return read.manifest_at(site.store, browse.manifest_key_at(site.store, what))
     entity = parse_entity(what)
     if not options.given and options.revision is None:
         key = browse.newest(site.store, site.templates, entity).manifest_keys[-1]
-        return Commitment(key, read.manifest_at(site.store, key))
+        return read.manifest_at(site.store, key)
     slot = options.slot(entity)
-    for template in site.templates:
-        folder = template.render(slot)
-        for found in read.revisions(site.store, folder, slot):
-            if options.revision in (None, found.revision):
-                return Commitment(manifest_key(folder, found.revision), found)
-    asked = f" as revision {options.revision}" if options.revision else ""
-    where = archive.url(slot.entity, slot, site.settings)
-    raise NotArchived(f"{slot}: nothing is archived{asked}; it would be below {where}")
+    return archive.newest(slot, revision=options.revision, settings=site.settings)
 
 
 def prefixes(site: Site, what: str | None) -> list[str]:
@@ -261,22 +241,6 @@ def prefixes(site: Site, what: str | None) -> list[str]:
         return [what.strip("/")]
     entity = parse_entity(what)
     return sorted({template.folder_of(entity) for template in site.templates})
-
-
-def _option_in_airflow_cfg() -> str | None:
-    """What ``airflow.cfg`` says under ``[platform_ops] config``, so that tasks and this agree.
-
-    Read without Airflow, which an analyst need not have installed.
-    """
-    home = os.environ.get("AIRFLOW_HOME", "~/airflow")
-    file = Path(os.environ.get("AIRFLOW_CONFIG") or Path(home, "airflow.cfg")).expanduser()
-    parser = configparser.RawConfigParser(strict=False)
-    try:
-        parser.read(file, encoding="utf-8")
-    except configparser.Error as err:
-        raise ConfigError(f"{file}: cannot be read: {err}") from err
-    named = parser.get("platform_ops", "config", fallback="")
-    return str(Path(os.path.expandvars(named)).expanduser()) if named else None
 
 
 def _converter(

@@ -5,16 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from platform_ops.cli import FAULTY
+from platform_ops.cli import FAULTY, Invocation
 from platform_ops.cli.terminal import console, count_text
 from platform_ops.errors import ConfigError
-
-if TYPE_CHECKING:
-    from platform_ops.cli import Invocation
 
 __all__ = ["audit"]
 
@@ -36,10 +32,8 @@ def audit(ctx: click.Context, folders: tuple[Path, ...], as_json: bool, strict: 
 
     from platform_ops.auditor import audit as audited
     from platform_ops.auditor import type_of
-    from platform_ops.settings import load
 
-    invocation: Invocation = ctx.obj
-    patterns = load(invocation.config).settings.conventions.archiving_connections
+    patterns = Invocation.of(ctx).settings().conventions.archiving_connections
     bags = [DagBag(str(each)) for each in folders or (Path("dags"),)]
     broken = [file for bag in bags for file in bag.import_errors]
     if broken:

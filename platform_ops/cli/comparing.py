@@ -17,7 +17,6 @@ from platform_ops.archive.store import Store, locate
 from platform_ops.archive.tombstones import Tombstone
 from platform_ops.cli import FAULTY
 from platform_ops.cli.arguments import (
-    Commitment,
     Site,
     SlotOptions,
     parse_entity,
@@ -212,7 +211,7 @@ def diff(
     """
     site = Site.of(ctx)
     before, after = _pair(site, what, options, older, newer)
-    found = list(compare.diff(site.store, before.manifest, after.manifest, lines=lines))
+    found = list(compare.diff(site.store, before, after, lines=lines))
     if as_json:
         for each in found:
             click.echo(json.dumps(asdict(each), ensure_ascii=False))
@@ -223,7 +222,7 @@ def diff(
 
 def _pair(
     site: Site, what: tuple[str, ...], options: SlotOptions, older: int | None, newer: int | None
-) -> tuple[Commitment, Commitment]:
+) -> tuple[Manifest, Manifest]:
     if len(what) == 2:
         if options.given or older or newer:
             raise click.UsageError("two URLs name their revisions: give no options with them")
@@ -239,11 +238,7 @@ def _pair(
     if missing:
         there = ", ".join(map(str, keys))
         raise NotArchived(f"{folder}: no revision {', '.join(missing)}; it has: {there}")
-    return _commitment(site.store, keys[first]), _commitment(site.store, keys[last])
-
-
-def _commitment(store: Store, key: str) -> Commitment:
-    return Commitment(key, read.manifest_at(store, key))
+    return read.manifest_at(site.store, keys[first]), read.manifest_at(site.store, keys[last])
 
 
 _DIFF: Final = (
@@ -265,17 +260,16 @@ _STYLES: Final[dict[Kind, str]] = {
 def _print_diff(
     out: Console,
     store: Store,
-    pair: tuple[Commitment, Commitment],
+    pair: tuple[Manifest, Manifest],
     found: Sequence[Change],
     lines: int,
 ) -> None:
     from rich.text import Text
 
     for word, one in zip(("before", "after "), pair, strict=True):
-        committed = f"{one.manifest.committed_at_utc:%Y-%m-%d %H:%M}Z"
-        out.print(
-            Text(f"{word} {locate(store, one.key)}  {committed}", style="dim"), soft_wrap=True
-        )
+        committed = f"{one.committed_at_utc:%Y-%m-%d %H:%M}Z"
+        where = locate(store, read.key_of(one))
+        out.print(Text(f"{word} {where}  {committed}", style="dim"), soft_wrap=True)
     styles = [_STYLES[each.kind] for each in found]
     out.print(table(_DIFF, [_diff_cells(each) for each in found], styles=styles))
     for each in found:

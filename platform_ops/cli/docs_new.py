@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Final
 import click
 
 from platform_ops.cli.docs_check import SITE
+from platform_ops.cli.new import packages_in
 from platform_ops.errors import ConfigError, ExtraMissing
 
 __all__ = ["new", "serve"]
@@ -98,10 +100,8 @@ def new(site: Path, packages: tuple[str, ...], dags: tuple[Path, ...], title: st
     """
     home = Path.cwd()
     if not packages and not dags:
-        packages, dags = (
-            _packages_in(home),
-            tuple(each for each in [home / "dags"] if each.is_dir()),
-        )
+        packages = tuple(packages_in(home))
+        dags = tuple(each for each in [home / "dags"] if each.is_dir())
     if not packages and not dags:
         raise ConfigError(
             f"{home} holds no package and no folder dags; name them with --package and --dags"
@@ -129,27 +129,13 @@ def _files(
     install = " ." if any(Path(each).is_file() for each in ("pyproject.toml", "setup.py")) else ""
     told = site.as_posix()
     return {
-        site / "conf.py": _CONF.format(project=title.replace('"', "'"), catalog=_literal(catalog)),
+        site / "conf.py": _CONF.format(
+            project=title.replace('"', "'"), catalog=json.dumps(catalog)
+        ),
         site / "index.rst": _INDEX.format(title=title, rule="=" * max(3, len(title))),
         site / ".gitignore": _IGNORED,
         Path(".github/workflows/docs.yml"): _WORKFLOW.format(site=told, install=install),
     }
-
-
-def _literal(catalog: dict[str, list[str]]) -> str:
-    import json
-
-    return json.dumps(catalog)  # also Python, and quoted as Python is formatted
-
-
-def _packages_in(home: Path) -> tuple[str, ...]:
-    """Packages that lie in a project, in ``src`` or at its top."""
-    source = home / "src" if (home / "src").is_dir() else home
-    return tuple(
-        each.parent.name
-        for each in sorted(source.glob("*/__init__.py"))
-        if each.parent.name not in ("tests", "test", "docs", "dags")
-    )
 
 
 @click.command()

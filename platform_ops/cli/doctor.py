@@ -29,14 +29,13 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
     """
     from platform_ops.doctor import examine
 
-    invocation = ctx.find_object(Invocation) or Invocation()
-    out = console()
+    config, out = Invocation.of(ctx).config, console()
     if as_json:
-        diagnosis = examine(invocation.config)
+        diagnosis = examine(config)
         click.echo(diagnosis.to_json())
     else:
         with out.status("looking at settings, archive and Airflow …"):
-            diagnosis = examine(invocation.config)
+            diagnosis = examine(config)
         _print_facts(out, diagnosis)
         diagnosis.report.print(out)
     ctx.exit(diagnosis.report.exit_code)

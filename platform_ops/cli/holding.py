@@ -80,7 +80,7 @@ def holds(ctx: click.Context, every: bool, as_json: bool) -> None:
 
 def _scope(site: Site, what: str, options: SlotOptions) -> str | Entity | Slot:
     if "://" in what:
-        return wanted(site, what, options).manifest.slot
+        return wanted(site, what, options).slot
     if "." not in what:
         return what
     entity = parse_entity(what)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from platform_ops.cli import Invocation
 from platform_ops.cli.terminal import console, count_text
 
 if TYPE_CHECKING:
-    from platform_ops.cli import Invocation
     from platform_ops.conventions import Linted
     from platform_ops.findings import Report
 
@@ -66,10 +66,8 @@ def lint(
     from platform_ops.conventions import lint as run
     from platform_ops.conventions.cache import Cache
     from platform_ops.findings import rendered
-    from platform_ops.settings import load as load_settings
 
-    invocation: Invocation = ctx.obj
-    agreed = agreed_by(load_settings(invocation.config).settings)
+    agreed = agreed_by(Invocation.of(ctx).settings())
     where = paths or (Path("dags"),)
     if measure_imports:
         from platform_ops.conventions.lint import files_of

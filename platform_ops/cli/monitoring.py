@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from platform_ops import settings
 from platform_ops.cli import Invocation
 from platform_ops.errors import ExtraMissing
 
@@ -48,8 +47,7 @@ def rules(ctx: click.Context, output: Path | None) -> None:
     """
     from platform_ops.monitoring import rules as written
 
-    invocation = ctx.find_object(Invocation) or Invocation()
-    _write(_yaml(written(settings.load(invocation.config).settings)), output)
+    _write(_yaml(written(Invocation.of(ctx).settings())), output)
 
 
 @monitoring.command()

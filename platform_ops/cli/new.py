@@ -11,7 +11,7 @@ import click
 from platform_ops.entity import Entity
 from platform_ops.errors import ConfigError
 
-__all__ = ["new", "operator_text"]
+__all__ = ["new", "operator_text", "packages_in"]
 
 Kind = Literal["http", "fetch"]
 
@@ -164,7 +164,7 @@ def source(name: str, entity: str, kind: str, package: str | None, owner: str) -
 
 def _place(home: Path, package: str | None, name: str) -> tuple[Path, str]:
     """The folder of the new file, and the dotted name of its module."""
-    found = _packages(home)
+    found = packages_in(home)
     if package is None and len(found) != 1:
         raise ConfigError(
             f"{home}: holds {', '.join(found) or 'no package'}; say which by --package"
@@ -178,7 +178,7 @@ def _place(home: Path, package: str | None, name: str) -> tuple[Path, str]:
     return folder, f"{chosen}.{name}"
 
 
-def _packages(home: Path) -> dict[str, Path]:
+def packages_in(home: Path) -> dict[str, Path]:
     """Packages that lie in a project, in ``src`` or at its top."""
     top = home / "src" if (home / "src").is_dir() else home
     return {

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import get_args
 
 import click
 
-from platform_ops import settings
 from platform_ops.cli import Invocation
 from platform_ops.errors import ConfigError
-from platform_ops.settings import KINDS, Kind, Settings
+from platform_ops.settings import KINDS, SEVERITIES, Kind
 
 __all__ = ["notify"]
 
@@ -43,7 +41,7 @@ def preview(ctx: click.Context, kind: Kind, form: str) -> None:
     from platform_ops.notify import mail, slack, web
     from platform_ops.notify.samples import sample
 
-    message = sample(kind, _site(ctx))
+    message = sample(kind, Invocation.of(ctx).settings())
     if form == "slack":
         click.echo(json.dumps(slack.render(message), indent=2, ensure_ascii=False))
     elif form == "webhook":
@@ -68,7 +66,7 @@ def test(ctx: click.Context, channel: str, kind: Kind, team: str | None) -> None
     from platform_ops.notify.channels import deliver
     from platform_ops.notify.samples import sample
 
-    site = _site(ctx)
+    site = Invocation.of(ctx).settings()
     own = site.teams[team].channels if team in site.teams else {}
     known = {**site.notify.channels, **own}
     if channel not in known:
@@ -92,16 +90,11 @@ def schema() -> None:
 @click.pass_context
 def routes(ctx: click.Context, team: str | None) -> None:
     """Print which channels each severity goes to, team by team."""
-    site = _site(ctx)
+    site = Invocation.of(ctx).settings()
     teams: list[str | None] = [team] if team else [None, *site.teams]
     for each in teams:
         click.echo(f"{each or 'no team'}:")
-        for severity in get_args(settings.Severity):
+        for severity in SEVERITIES:
             found = site.channels(each, severity)
             told = ", ".join(f"{name} ({channel.kind})" for name, channel in found.items())
             click.echo(f"  {severity:<9}{told or 'nobody'}")
-
-
-def _site(ctx: click.Context) -> Settings:
-    invocation = ctx.find_object(Invocation) or Invocation()
-    return settings.load(invocation.config).settings

@@ -24,7 +24,14 @@ from platform_ops.cli.arguments import (
     slot_options,
     wanted,
 )
-from platform_ops.cli.terminal import console, count_text, counting, size_text
+from platform_ops.cli.terminal import (
+    console,
+    count_text,
+    counting,
+    print_finding,
+    print_outcome,
+    size_text,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -108,7 +115,7 @@ def erase(
     """
     site = Site.of(ctx)
     if "://" in what:
-        manifest = wanted(site, what, options).manifest
+        manifest = wanted(site, what, options)
         slot, number = manifest.slot, None if every else manifest.revision
     else:
         slot, number = options.slot(parse_entity(what)), options.revision
@@ -180,17 +187,15 @@ def _print(out: Console, found: Removal | LeftAlone) -> None:
     from rich.text import Text
 
     if isinstance(found, LeftAlone):
-        line = Text.assemble(("left alone ", "bold yellow"), found.message)
-    elif found.held_by:
-        line = Text.assemble(("held       ", "bold yellow"), f"{found.url}  hold {found.held_by}")
+        print_finding(out, "left alone", found.message, "bold yellow")
+        return
+    if found.held_by:
+        print_finding(out, "held", f"{found.url}  hold {found.held_by}", "bold yellow")
     else:
         body = f"  {found.body}" if found.body else ""
-        line = Text.assemble(
-            (f"{found.step:<10} ", "bold"),
-            f"{found.url}{body}  {size_text(found.size_bytes)}  {found.reason}",
-        )
-    out.print(line, soft_wrap=True)
-    if not isinstance(found, LeftAlone) and found.shared_with:
+        told = f"{found.url}{body}  {size_text(found.size_bytes)}  {found.reason}"
+        print_finding(out, found.step, told)
+    if found.shared_with:
         others = ", ".join(map(str, found.shared_with))
         out.print(
             Text(f"           some of it stays: revision {others} names it as well", "yellow"),
@@ -202,10 +207,6 @@ def _conclude(ctx: click.Context, site: Site, tally: _Tally, as_json: bool) -> N
     if as_json:
         click.echo(json.dumps(tally.as_dict(), ensure_ascii=False, indent=2))
     else:
-        from rich.text import Text
-
-        out = console()
-        out.print(Text(site.store.url, style="dim"), soft_wrap=True)
         style = "bold yellow" if tally.left_alone else "bold green"
-        out.print(Text(str(tally), style=style), soft_wrap=True)
+        print_outcome(console(), site.store.url, str(tally), style)
     ctx.exit(FAULTY if tally.left_alone else 0)

@@ -18,6 +18,8 @@ __all__ = [
     "console",
     "count_text",
     "counting",
+    "print_finding",
+    "print_outcome",
     "size_text",
     "table",
     "time_text",
@@ -104,6 +106,21 @@ def counting(verb: str) -> Iterator[Any]:  # Any: what shows a text, whoever cal
     with progress:
         task = progress.add_task(verb, total=None)
         yield lambda text: progress.update(task, description=f"{verb} {text}")
+
+
+def print_finding(out: Console, word: str, text: str, style: str = "bold") -> None:
+    """One line of what a command finds: a word in the style, and what there is to say."""
+    from rich.text import Text
+
+    out.print(Text.assemble((f"{word:<10} ", style), text), soft_wrap=True)
+
+
+def print_outcome(out: Console, where: str, text: str, style: str) -> None:
+    """What a command ends with: where it looked, and what it came to."""
+    from rich.text import Text
+
+    out.print(Text(where, style="dim"), soft_wrap=True)
+    out.print(Text(text, style=style), soft_wrap=True)
 
 
 def size_text(size_bytes: int) -> str:

@@ -18,7 +18,13 @@ from platform_ops.archive.store import locate
 from platform_ops.archive.witnesses import denied, parse
 from platform_ops.cli import FAULTY
 from platform_ops.cli.arguments import Site, prefixes
-from platform_ops.cli.terminal import console, count_text, size_text
+from platform_ops.cli.terminal import (
+    console,
+    count_text,
+    print_finding,
+    print_outcome,
+    size_text,
+)
 from platform_ops.errors import NotArchived
 
 if TYPE_CHECKING:
@@ -73,19 +79,20 @@ def verify(
         raise click.UsageError("--quick reads no payload, and --sample some: give one of them")
     site = Site.of(ctx)
     out = console()
-    tally = _Tally(0.0 if depth == "quick" else sample or 1.0)
+    tally = _Tally(0.0 if depth == "quick" else sample or 1.0, None if as_json else out)
     for prefix in prefixes(site, what):
         verdicts = archives.verify(prefix, share=tally.share, settings=site.settings)
-        _follow(site.store, prefix, verdicts, tally, out=None if as_json else out)
+        _follow(site.store, prefix, verdicts, tally)
         if against:
-            _hold_against(site, prefix, against, tally, out=None if as_json else out)
-        _remember(site, prefix, tally, out=None if as_json else out)
+            _hold_against(site, prefix, against, tally)
+        _remember(site, prefix, tally)
     if what and not tally.manifests and not tally.faults:
         raise NotArchived(f"{what}: nothing is archived there, in {site.store.url}")
     if as_json:
         click.echo(json.dumps(tally.as_dict(), ensure_ascii=False, indent=2))
     else:
-        _print_summary(out, site.store, tally)
+        style = "bold red" if tally.faults else "bold green" if tally.manifests else "bold yellow"
+        print_outcome(out, site.store.url, str(tally), style)
     ctx.exit(FAULTY if tally.faults else 0)
 
 
@@ -109,9 +116,11 @@ class _Tally:
     """What verifying has found so far.
 
     :param share: How many of the payloads are read; their sizes are compared in any case.
+    :param out: Where each fault is told at once; nowhere, where it is None.
     """
 
     share: float
+    out: Console | None
     manifests: int = 0
     size_bytes: int = 0
     faults: list[Fault] = field(default_factory=list)
@@ -121,11 +130,14 @@ class _Tally:
         """Count one manifest."""
         self.manifests += 1
         self.size_bytes += verdict.size_bytes
-        self.faults += verdict.faults
+        for fault in verdict.faults:
+            self.add(fault)
 
     def add(self, fault: Fault) -> None:
-        """Count a fault of something that is not there to be checked."""
+        """Count a fault: of a manifest, or of something that is not there to be checked."""
         self.faults.append(fault)
+        if self.out is not None:
+            print_finding(self.out, fault.kind, fault.message, "bold red")
 
     @property
     def seconds(self) -> float:
@@ -155,13 +167,8 @@ class _Tally:
         return f"{work}: {count_text(len(self.faults), 'fault') if self.faults else 'no fault'}"
 
 
-def _follow(
-    store: Store, prefix: str, verdicts: Iterable[Verdict], tally: _Tally, out: Console | None
-) -> None:
-    """Count verdicts, print each fault at once, and on a terminal show how far it is.
-
-    :param out: Where the faults go; nowhere, where it is None.
-    """
+def _follow(store: Store, prefix: str, verdicts: Iterable[Verdict], tally: _Tally) -> None:
+    """Count verdicts, and on a terminal show how far it is."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     err = console(stderr=True)
@@ -181,8 +188,6 @@ def _follow(
             progress.update(task, total=total)
         for verdict in verdicts:
             tally.take(verdict)
-            for fault in verdict.faults if out else ():
-                _print_fault(out or err, fault)
             speed = tally.size_bytes / max(tally.seconds, 1e-6)
             work = (
                 f"{size_text(tally.size_bytes)}  {size_text(int(speed))}/s" if tally.share else ""
@@ -190,7 +195,7 @@ def _follow(
             progress.update(task, advance=1, work=work)
 
 
-def _remember(site: Site, prefix: str, tally: _Tally, out: Console | None) -> None:
+def _remember(site: Site, prefix: str, tally: _Tally) -> None:
     """Name what an index has seen and is gone: of a slot's newest manifest there is no other trace.
 
     Where there is no index none is made: it would remember nothing yet.
@@ -201,36 +206,13 @@ def _remember(site: Site, prefix: str, tally: _Tally, out: Console | None) -> No
     known.refresh(prefix)
     for hit in known.lost(prefix):
         url = locate(site.store, hit.key)
-        if any(fault.url == url for fault in tally.faults):
-            continue  # a witness has told it
-        fault = Fault(
-            "gone", url, f"{url}: was there at an earlier listing, and nothing removes it"
-        )
-        tally.add(fault)
-        if out:
-            _print_fault(out, fault)
+        if all(fault.url != url for fault in tally.faults):  # else a witness has told it
+            message = f"{url}: was there at an earlier listing, and nothing removes it"
+            tally.add(Fault("gone", url, message))
 
 
-def _hold_against(site: Site, prefix: str, file: Path, tally: _Tally, out: Console | None) -> None:
+def _hold_against(site: Site, prefix: str, file: Path, tally: _Tally) -> None:
     """Name what a witness has seen and that is gone, or another one by now."""
     with file.open(encoding="utf-8") as lines:
         for fault in denied(site.store, parse(lines, str(file)), prefix):
             tally.add(fault)
-            if out:
-                _print_fault(out, fault)
-
-
-def _print_summary(out: Console, store: Store, tally: _Tally) -> None:
-    """One line: what was checked, how fast, and how many faults there are."""
-    from rich.text import Text
-
-    style = "bold red" if tally.faults else "bold green" if tally.manifests else "bold yellow"
-    out.print(Text(store.url, style="dim"), soft_wrap=True)
-    out.print(Text(str(tally), style=style), soft_wrap=True)
-
-
-def _print_fault(out: Console, fault: Fault) -> None:
-    from rich.text import Text
-
-    line = Text.assemble((f"{fault.kind:<10} ", "bold red"), fault.message)
-    out.print(line, soft_wrap=True)

@@ -51,7 +51,7 @@ def _advice(kind: str, message: str, location: list[str]) -> str:
 
 
 def _fields_at(location: list[str]) -> list[str]:
-    """Names of the fields that a table has, by the model: a step into a dictionary is a name of the site's."""
+    """Names of the fields that a table has; a step into a dictionary is a name that the site gave."""
     model: type[BaseModel] = Settings
     steps = iter(location)
     for step in steps:

@@ -11,7 +11,7 @@ from typing import Any, Self
 import pytest
 
 from platform_ops import archive
-from platform_ops.archive import Commit, expiry, keep, write
+from platform_ops.archive import Commit, expiry, sweeping, write
 from platform_ops.entity import Entity, Origin, Part, RunIdentity, Slot
 from platform_ops.settings import OnExisting, Settings
 
@@ -71,7 +71,7 @@ def aged(days: int) -> Iterator[None]:
             return cls.fromtimestamp(time.time() - days * 86_400, tz)
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (write, keep, expiry):
+        for module in (write, sweeping, expiry):
             patch.setattr(module, "datetime", Then)
         yield
 

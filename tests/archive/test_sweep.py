@@ -13,7 +13,7 @@ from typing import Self
 import pytest
 
 from platform_ops import archive
-from platform_ops.archive import keep
+from platform_ops.archive import sweeping
 from platform_ops.entity import Payload
 from platform_ops.errors import ConfigError
 from platform_ops.settings import Settings
@@ -106,7 +106,7 @@ def test_a_clock_of_this_machine_that_jumped_sweeps_nothing_young(
         def now(cls, tz: tzinfo | None = None) -> Self:
             return cls.fromtimestamp(time.time() + 400 * 86_400, tz)
 
-    monkeypatch.setattr(keep, "datetime", NextYear)
+    monkeypatch.setattr(sweeping, "datetime", NextYear)
     assert swept(site) == ([], [])
     assert key in place.objects()
 
@@ -253,7 +253,7 @@ def test_a_folder_goes_with_its_last_file(tmp_path: Path) -> None:
 
 
 def test_a_bucket_is_told_which_rule_ends_its_unfinished_uploads(place: Place) -> None:
-    told = keep.unlisted(store_of(place))
+    told = sweeping.unlisted(store_of(place))
     if isinstance(place, Disk):
         assert told is None
     else:

@@ -122,14 +122,16 @@ def test_settings_are_found_as_tasks_find_them(
     assert result.stdout.startswith("file:///there/data/v1/")
 
 
-def test_a_settings_file_that_is_not_there_is_named(cli: Call, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["archive ls", "lint", "monitoring rules", "notify routes"])
+def test_a_settings_file_that_is_not_there_is_named(
+    command: str, cli: Call, tmp_path: Path
+) -> None:
     (tmp_path / "home" / "airflow.cfg").write_text("[platform_ops]\nconfig = /no/such.toml\n")
-    result = cli("archive", "ls")
+    result = cli(*command.split())
     assert result.exit_code == 2
     assert "/no/such.toml: no such file" in result.stderr
-    assert (
-        "'/no/such.toml' does not exist" in cli("--config", "/no/such.toml", "archive", "ls").stderr
-    )
+    named = cli("--config", "/no/such.toml", *command.split())
+    assert "'/no/such.toml' does not exist" in named.stderr
 
 
 @pytest.mark.parametrize("columns", [80, 120])

@@ -12,10 +12,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from platform_ops import archive as archives
-from platform_ops.archive import LeftAlone, Stray, keep
+from platform_ops.archive import LeftAlone, Stray, sweeping
 from platform_ops.cli import FAULTY
 from platform_ops.cli.arguments import Site, prefixes
-from platform_ops.cli.terminal import console, count_text, counting, size_text, time_text
+from platform_ops.cli.terminal import (
+    console,
+    count_text,
+    counting,
+    print_finding,
+    print_outcome,
+    size_text,
+    time_text,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,8 +36,8 @@ __all__ = ["sweep"]
 @click.option("--delete", is_flag=True, help="Remove it; nothing is removed without.")
 @click.option(
     "--grace",
-    type=click.IntRange(min=keep.SHORTEST_GRACE.days),
-    default=keep.GRACE.days,
+    type=click.IntRange(min=sweeping.SHORTEST_GRACE.days),
+    default=sweeping.GRACE.days,
     show_default=True,
     metavar="DAYS",
     help="Longer than any task runs: what is younger is kept.",
@@ -47,7 +55,7 @@ def sweep(ctx: click.Context, what: str | None, delete: bool, grace: int, as_jso
         archives.sweep(each, grace=timedelta(days=grace), delete=delete, settings=site.settings)
         for each in prefixes(site, what)
     )
-    tally = _Tally(delete, keep.unlisted(site.store))
+    tally = _Tally(delete, sweeping.unlisted(site.store))
     out = console()
     if as_json:
         tally.take_all(found)
@@ -109,25 +117,18 @@ class _Tally:
 
 
 def _print(out: Console, found: Stray | LeftAlone) -> None:
-    from rich.text import Text
-
     if isinstance(found, LeftAlone):
-        line = Text.assemble(("left alone ", "bold yellow"), found.message)
+        print_finding(out, "left alone", found.message, "bold yellow")
     elif found.held_by:
-        line = Text.assemble(("held       ", "bold yellow"), f"{found.url}  hold {found.held_by}")
+        print_finding(out, "held", f"{found.url}  hold {found.held_by}", "bold yellow")
     else:
         when = f"{time_text(found.modified_utc)}Z"
-        line = Text.assemble(
-            (f"{found.kind:<10} ", "bold"), f"{found.url}  {size_text(found.size_bytes)}  {when}"
-        )
-    out.print(line, soft_wrap=True)
+        print_finding(out, found.kind, f"{found.url}  {size_text(found.size_bytes)}  {when}")
 
 
 def _print_summary(out: Console, url: str, tally: _Tally) -> None:
     from rich.text import Text
 
-    out.print(Text(url, style="dim"), soft_wrap=True)
-    style = "bold yellow" if tally.left_alone else "bold green"
-    out.print(Text(str(tally), style=style), soft_wrap=True)
+    print_outcome(out, url, str(tally), "bold yellow" if tally.left_alone else "bold green")
     if tally.unlisted:
         out.print(Text(tally.unlisted, style="dim"), soft_wrap=True)
