@@ -226,7 +226,7 @@ def integration(session: nox.Session) -> None:
 def sources(session: nox.Session) -> None:
     """Run the tests against real sources: databases, mail and file servers, a broker."""
     session.install("--editable", ".[all]", "--group", "sources", *LOCKED)
-    session.env.update(_programs(session, *SOURCES))
+    session.env.update(_programs(session, *SOURCES), AZURITE=_azurite(session))
     _run_with_grace(session, "pytest", "tests/integration/sources", *session.posargs)
 
 

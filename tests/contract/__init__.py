@@ -13,10 +13,10 @@ from typing import Final, Protocol, TypeVar
 from airflow.sdk import BaseOperator
 
 from platform_ops.sources.http import ArchivingHttpOperator
-from tests.contract import files, http, kafka, mail, sql
+from tests.contract import buckets, files, http, kafka, mail, sql
 from tests.contract.case import Case, HookCase, registered_operators
 
-_SYSTEMS = (files, http, kafka, mail, sql)
+_SYSTEMS = (files, buckets, http, kafka, mail, sql)
 
 
 def cases_for(

@@ -19,7 +19,6 @@ from airflow.sdk import BaseOperator
 from platform_ops.sources.files import (
     ArchivingFtpOperator,
     ArchivingLocalFilesOperator,
-    ArchivingObjectStoreOperator,
     ArchivingSftpOperator,
 )
 from tests.contract.case import SECRETS, Case, HookCase
@@ -196,50 +195,10 @@ class FtpCase(LocalCase):
         return given
 
 
-@dataclass
-class BucketCase(LocalCase):
-    """The same in a bucket of S3."""
-
-    name: str = "S3"
-    servers: tuple[str, ...] = ("moto",)
-    operator: type[BaseOperator] = ArchivingObjectStoreOperator
-    _bucket: str = ""
-
-    @contextmanager
-    def serve(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:  # Any: a Source
-        moto = running("moto")
-        monkeypatch.setenv("PLATFORM_OPS_STORE_ATTEMPTS", "1")
-        self._bucket = moto.server.new_bucket()
-        files = {**dict(zip(NAMES, BODIES, strict=True)), **MAPPED}
-        for name, body in files.items():
-            key = f"incoming/{name}"
-            moto.server.client().put_object(Bucket=self._bucket, Key=key, Body=body)
-        started = f"GET /{self._bucket}/incoming/"
-        monkeypatch.setenv("AIRFLOW_CONN_SOURCE", self._connection(moto.proxy.url))
-        yield ServedSource(
-            lambda: sum(line.startswith(started) for line in moto.proxy.seen),
-            self._connection(f"http://127.0.0.1:{free_port()}"),
-            monkeypatch,
-        )
-
-    @staticmethod
-    def _connection(url: str) -> str:
-        fields = {"conn_type": "aws", "login": "testing", "password": SECRETS["password"]}
-        return json.dumps({**fields, "extra": {"endpoint_url": url, "region_name": "us-east-1"}})
-
-    @property
-    def arguments(self) -> dict[str, Any]:  # Any: the operator's own
-        folder = f"s3://{self._bucket}/incoming"
-        given = {**super().arguments, "conn_id": "source", "folder": folder}
-        del given["fs_conn_id"]
-        return given
-
-
 CASES: tuple[Case, ...] = (
     LocalCase(),
     SftpCase(),
     FtpCase(),
     FtpCase(name="FTPS", kind="ftps"),
-    BucketCase(),
 )
 HOOK_CASES: tuple[HookCase, ...] = ()

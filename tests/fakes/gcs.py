@@ -223,8 +223,19 @@ def _put(server: GcsServer, bucket: Bucket, asked: _Request) -> _Reply:
         return _error(412, "PreconditionFailed")
     if there and not server.replaces:
         return _error(403, "AccessDenied")
+    if source := asked.headers.get("x-goog-copy-source"):
+        return _copy(server, bucket, asked.key, unquote(source))
     bucket.blobs[asked.key] = blob = server.stored(asked.body)
     return _Reply(200, headers=_about(blob))
+
+
+def _copy(server: GcsServer, bucket: Bucket, key: str, source: str) -> _Reply:
+    name, _, path = source.lstrip("/").partition("/")
+    found = server.buckets.get(name, Bucket()).blobs.get(path)
+    if found is None:
+        return _error(404, "NoSuchKey")
+    bucket.blobs[key] = blob = server.stored(found.body)
+    return _xml("CopyObjectResult", f"<ETag>{escape(blob.etag)}</ETag>")
 
 
 def _put_part(server: GcsServer, bucket: Bucket, asked: _Request) -> _Reply:
