@@ -36,7 +36,6 @@ extensions = [
     "sphinx_design",
     "notfound.extension",
     "sphinx_reredirects",
-    "sphinxext.opengraph",
     "site_messages",
 ]
 exclude_patterns = ["_build", "_ext", "examples", "reference/_benchmarks"]
@@ -108,8 +107,6 @@ html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#0b5d66", "color-brand-content": "#0b5d66"},
     "dark_css_variables": {"color-brand-primary": "#5cc8d2", "color-brand-content": "#5cc8d2"},
 }
-ogp_site_url = html_baseurl
-ogp_social_cards = {"enable": False}
 copybutton_prompt_text = r"\$ |>>> "
 copybutton_prompt_is_regexp = True
 redirects: dict[str, str] = {}

@@ -25,6 +25,7 @@ from platform_ops.registry.build import build
 from platform_ops.registry.model import Catalog
 from platform_ops.sphinx_ext import (
     access,
+    cards,
     changes,
     checking,
     drawing,
@@ -163,7 +164,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     speed.connect(app)
     checking.connect(app)
     app.add_domain(AirflowDomain)
-    for part in (access, changes, lean, machines, missing, search):
+    for part in (access, cards, changes, lean, machines, missing, search):
         part.connect(app)
     for kind in CLASS_KINDS:
         app.add_directive_to_domain("airflow", kind, ClassDirective)
