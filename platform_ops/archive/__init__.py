@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from platform_ops.archive.bag import Bag
     from platform_ops.archive.content import Body
     from platform_ops.archive.credentials import use_credentials
-    from platform_ops.archive.finding import evidence, files, find, index, rehearse, status
+    from platform_ops.archive.finding import evidence, files, find, index, recent, rehearse, status
     from platform_ops.archive.holding import Hold, Release
     from platform_ops.archive.indexing import Index, Question
     from platform_ops.archive.keeping import (
@@ -89,6 +89,7 @@ __all__ = [
     "manifest",
     "newest",
     "open",
+    "recent",
     "refer",
     "rehearse",
     "release",
@@ -108,7 +109,15 @@ _HOMES: Final = {
     "platform_ops.archive.bag": ("Bag",),
     "platform_ops.archive.content": ("Body",),
     "platform_ops.archive.credentials": ("use_credentials",),
-    "platform_ops.archive.finding": ("evidence", "files", "find", "index", "rehearse", "status"),
+    "platform_ops.archive.finding": (
+        "evidence",
+        "files",
+        "find",
+        "index",
+        "recent",
+        "rehearse",
+        "status",
+    ),
     "platform_ops.archive.holding": ("Hold", "Release"),
     "platform_ops.archive.indexing": ("Index", "Question"),
     "platform_ops.archive.sweeping": ("LeftAlone", "Stray"),

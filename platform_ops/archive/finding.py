@@ -22,6 +22,7 @@ __all__ = [
     "files",
     "find",
     "index",
+    "recent",
     "rehearse",
     "status",
 ]
@@ -65,6 +66,26 @@ def find(
         return read.find(root(site), template_of(site), named, since, until)
     found = index(site).manifests(Question(named, since, until, **asked), templates_of(site))
     return iter(found)
+
+
+def recent(
+    entity: str | Entity,
+    until: datetime | None = None,
+    map_key: str | None = None,
+    settings: Settings | None = None,
+) -> Iterator[Manifest]:
+    """Every revision of an entity before a time, latest slot and newest revision first.
+
+    Manifests are read a day at a time, and only as far as they are asked for:
+    ``next(archive.recent("shop.orders"))`` is cheap however long the history is.
+
+    :param until: The slot's time is before this.
+    :param map_key: Of a mapped task: of the instances with this key alone.
+    :raises ArchiveCorrupt: A manifest that was read is damaged.
+    """
+    require_zone("until", until)
+    site = site_of(settings)
+    return read.recent(root(site), template_of(site), Entity.parse(entity), until, map_key)
 
 
 def files(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 
@@ -124,6 +124,35 @@ def find(
     return (each for _, history in sorted(histories.items(), key=age) for each in history)
 
 
+def recent(
+    store: Store,
+    current: Template,
+    entity: Entity,
+    until: datetime | None = None,
+    map_key: str | None = None,
+) -> Iterator[Manifest]:
+    """The same as :func:`find`, latest slot and newest revision first, and a day at a time.
+
+    All keys are listed, and manifests are read for no longer than someone asks for the next one.
+
+    :param map_key: Of this one alone; of all where None.
+    :raises ArchiveCorrupt: A manifest that was read is damaged.
+    """
+    known = templates(store, current)
+    wanted = None if map_key is None else encode(map_key)
+    days: dict[str, list[str]] = {}
+    for key in keys_of(store, known, entity, None, until):
+        levels = _levels(known, key)
+        if wanted in (None, levels.get("map_key")):
+            days.setdefault(levels["date"], []).append(key)
+    for date in sorted(days, reverse=True):
+        day = [_listed(store, key) for key in days[date]]
+        day.sort(key=lambda each: (each.slot.time_utc, each.committed_at_utc), reverse=True)
+        for each in day:
+            if until is None or each.slot.time_utc < until:
+                yield each
+
+
 def templates(store: Store, current: Template) -> list[Template]:
     """The template in force, and every other one that this root was written with.
 
@@ -186,15 +215,18 @@ def keys_of(
     keys: dict[str, None] = {}
     for template in known:
         for entry in store.entries(f"meta/{template.folder_of(entity)}"):
-            folder = entry.key.removeprefix("meta/").rpartition("/")[0]
-            levels = template.split(folder)
-            if (
-                levels is not None
-                and (levels["source"], levels["entity"]) == names
-                and first <= levels["date"] <= last
+            levels = _levels([template], entry.key)
+            if (levels.get("source"), levels.get("entity")) == names and (
+                first <= levels["date"] <= last
             ):
                 keys[entry.key] = None
     return list(keys)
+
+
+def _levels(known: Iterable[Template], key: str) -> dict[str, str]:
+    """What a manifest's folder says, encoded and by field; nothing where it is of no such template."""
+    folder = key.removeprefix("meta/").rpartition("/")[0]
+    return next((found for each in known if (found := each.split(folder)) is not None), {})
 
 
 def _rendered(template: Template, slot: Slot) -> str | None:

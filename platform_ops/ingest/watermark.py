@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -27,40 +29,32 @@ def watermark_of(context: Context, entity: str | Entity) -> str | None:
     """How far earlier captures of an entity have read its source; None where there were none.
 
     It lies in Airflow's asset state store, with the entity's asset. Where it is not there, the archive
-    tells it: the slot with the latest time whose newest revision has one.
+    tells it: the latest slot with a watermark.
 
     :return: In the source's own terms, as :attr:`platform_ops.entity.Part.watermark` gave it.
     """
     parsed = entity_of(entity)
-    state = _state(context, parsed)
-    kept = state.get(_KEY) if state is not None else None
-    if isinstance(kept, str):
+    kept = _kept(_state(context, parsed), None)
+    if kept is not None:
         return kept
-    told = (each for each in archive.find(parsed, settings=site_settings()) if each.watermark)
-    newest = max(told, key=lambda each: (each.slot.time_utc, each.revision), default=None)
-    return newest.watermark if newest else None
+    return _told(archive.recent(parsed, settings=site_settings()))
 
 
 def watermark_before(context: Context, slot: Slot) -> str | None:
     """How far the captures before a slot's own have read: where it begins, now and when it is made again.
 
-    Of a mapped task each key goes on by itself, and only the archive tells them apart: what Airflow keeps
-    is that of whichever instance ended last.
+    Of a mapped task each key goes on by itself.
 
     :param slot: The one that is about to be filled, for the first time or once more.
     :return: As :func:`watermark_of` gives it.
     """
-    site = site_settings()
-    again = _is_filled(slot)
-    if slot.map_key is None and not again:
-        return watermark_of(context, slot.entity)
-    before = (
-        each
-        for each in archive.find(slot.entity, until=slot.time_utc if again else None, settings=site)
-        if each.watermark is not None and each.slot.map_key == slot.map_key
-    )
-    last = max(before, key=lambda each: each.slot.time_utc, default=None)
-    return last.watermark if last else None
+    site, key, again = site_settings(), slot.map_key, _is_filled(slot)
+    kept = None if again else _kept(_state(context, slot.entity), key)
+    if kept is not None:
+        return kept
+    until = slot.time_utc if again else None
+    found = archive.recent(slot.entity, until, key, settings=site)
+    return _told(each for each in found if each.slot.map_key == key)
 
 
 def advance(context: Context, manifest: Manifest) -> None:
@@ -69,16 +63,32 @@ def advance(context: Context, manifest: Manifest) -> None:
     An older slot that is made again tells nothing new: the next run would read once more what later
     slots hold.
     """
-    state = _state(context, manifest.slot.entity)
+    slot, state = manifest.slot, _state(context, manifest.slot.entity)
     if manifest.watermark is None or state is None:
         return
-    latest, time = state.get(_TIME), manifest.slot.time_utc
-    behind = isinstance(latest, str) and time < datetime.fromisoformat(latest)
+    latest = state.get(_name(_TIME, slot.map_key))
+    behind = isinstance(latest, str) and slot.time_utc < datetime.fromisoformat(latest)
     if behind and manifest.revision > 1:
         return
-    state.set(_KEY, manifest.watermark)
+    state.set(_name(_KEY, slot.map_key), manifest.watermark)
     if not behind:
-        state.set(_TIME, time.isoformat())
+        state.set(_name(_TIME, slot.map_key), slot.time_utc.isoformat())
+
+
+def _kept(state: AssetStateStoreAccessor | None, map_key: str | None) -> str | None:
+    kept = None if state is None else state.get(_name(_KEY, map_key))
+    return kept if isinstance(kept, str) else None
+
+
+def _told(manifests: Iterable[Manifest]) -> str | None:
+    return next((each.watermark for each in manifests if each.watermark is not None), None)
+
+
+def _name(of: str, map_key: str | None) -> str:
+    """Under which name Airflow keeps it: of a map key, which may be any text, by its digest."""
+    if map_key is None:
+        return of
+    return f"{of}_{hashlib.sha256(map_key.encode()).hexdigest()[:32]}"
 
 
 def _is_filled(slot: Slot) -> bool:

@@ -110,6 +110,29 @@ def test_find_leaves_other_entities_alone(site: Settings) -> None:
     assert [body(each, site) for each in found] == [b"forecast"]
 
 
+def test_recent_goes_back_from_the_latest_slot_and_newest_revision(site: Settings) -> None:
+    for hour in (0, 48, 6, 24):
+        commit(site, part(b"%d" % hour), at=Slot(FORECAST, TUESDAY + timedelta(hours=hour)))
+    commit(site, part(b"6 again"), at=Slot(FORECAST, TUESDAY + timedelta(hours=6)), by=run("two"))
+    until = TUESDAY + timedelta(hours=48)
+    found = archive.recent("weather.forecast", until, settings=site)
+    assert [body(each, site) for each in found] == [b"24", b"6 again", b"6", b"0"]
+    assert body(next(archive.recent("weather.forecast", settings=site)), site) == b"48"
+
+
+def test_recent_reads_no_further_than_it_is_asked(site: Settings, place: Place) -> None:
+    for day in range(3):
+        for key in "ab":
+            commit(site, part(b"%d" % day + key.encode()), at=slot(day, map_key=key))
+    for key in place.objects():
+        if key.startswith("meta/") and ("2024-03-05" in key or "map=b" in key):
+            place.write(key, b"damaged")
+    found = archive.recent("weather.forecast", map_key="a", settings=site)
+    assert [body(next(found), site) for _ in range(2)] == [b"2a", b"1a"]
+    with pytest.raises(ArchiveCorrupt, match="2024-03-05"):
+        next(found)
+
+
 def test_files_are_those_of_the_newest_revisions_alone(site: Settings) -> None:
     commit(site, part(b"old"))
     new = commit(site, part(b"new"), by=run("manual-2"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,6 +116,17 @@ def test_each_mapped_instance_goes_on_from_where_it_ended_itself(
         "/a?since=2024-03-09",
         "/b?since=2024-03-02",
     ]
+
+
+def test_what_airflow_keeps_of_a_key_holds_where_the_archive_is_another(
+    server: Wire, days: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    server.on("*", page("2024-03-09"), page("2024-03-02"), page(), page())
+    for day in (1, 2):
+        for name in ("a", "b"):
+            days(day, endpoint=f"/{name}", map_key=name, since=SINCE)
+        monkeypatch.setenv("PLATFORM_OPS__ARCHIVE__ROOT", f"file://{tmp_path}/another")
+    assert asked(server)[2:] == ["/a?since=2024-03-09", "/b?since=2024-03-02"]
 
 
 def test_an_expanded_task_keeps_its_parts_apart_by_key(
