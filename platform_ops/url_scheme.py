@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -194,6 +194,20 @@ class Template:
         folder = "/".join(segments)
         _check_length(folder, slot)
         return folder
+
+    def fill(self, encoded: Mapping[str, str]) -> str | None:
+        """The folder of encoded levels, by field, with those of time left as ``{date}``.
+
+        No encoded level has a brace. None where the template has no level for one of them.
+        """
+        if not encoded.keys() <= {level.field for level in self.levels}:
+            return None
+        segments = (
+            level.key + (encoded.get(level.field, f"{{{level.field}}}") if level.field else "")
+            for level in self.levels
+            if level.field not in _NULLABLE or level.field in encoded
+        )
+        return "/".join(segments)
 
     def folder_of(self, entity: Entity) -> str:
         """The deepest folder that holds every slot of the entity, and that is known without one."""

@@ -8,13 +8,15 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from platform_ops import archive
-from platform_ops.archive.indexing import Index, Question, Refreshed, reading
+from platform_ops.archive.indexing import Index, Question, Refreshed, processes, reading, scanning
 from platform_ops.archive.indexing.rows import row_of
+from platform_ops.archive.store import Store
 from platform_ops.entity import Entity, Manifest, Origin, Part, Slot
 from platform_ops.errors import ArchiveCorrupt, PlatformError
 from platform_ops.settings import Settings
@@ -303,16 +305,83 @@ def test_what_is_no_digest_is_told(digits: str) -> None:
 
 
 def test_processes_read_as_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    site = settings_of(Disk(tmp_path / "archive"), index=str(tmp_path / "index"))
-    for day in range(30):
+    """An index made anew, and one that many manifests are new to."""
+    place = Disk(tmp_path / "archive")
+    site = settings_of(place, index=str(tmp_path / "index"))
+    anew, known = (
+        Index(store_of(place), tmp_path / f"{name}.sqlite") for name in ("anew", "known")
+    )
+    commit(site, part(b"sunny"), at=slot(0), by=run("run-0"))
+    known.refresh()
+    for day in range(1, 30):
         commit(site, part(b"sunny"), at=slot(day), by=run(f"run-{day}"))
-    Disk(tmp_path / "archive").write(f"meta/{SLOT}/000002.json", b"{}")
+    place.write(f"meta/{SLOT}/000002.json", b"{}")
+    place.write("meta/v1/000001.json", b"above all slots")
+    place.write("meta/notes.txt", b"no manifest")
     alone = archive.index(site)
     alone.refresh()
     monkeypatch.setattr(reading, "PROCESSES_FROM", 10)
     monkeypatch.setattr(reading, "_A_PROCESS_READS", 4)
-    together = Index(store_of(Disk(tmp_path / "archive")), tmp_path / "together.sqlite")
-    assert together.refresh() == Refreshed(listed=31, read=31, gone=0)
-    found, expected = together.find(Question()), alone.find(Question())
-    assert (found.hits, found.faulty) == (expected.hits, expected.faulty)
-    assert len(found.hits) == 30
+    monkeypatch.setattr(scanning, "_FOLDERS_AT_ONCE", 4)
+    assert anew.refresh() == Refreshed(listed=32, read=32, gone=0)
+    assert known.refresh() == Refreshed(listed=32, read=31, gone=0)
+    expected = alone.find(Question())
+    for index in (anew, known):
+        found = index.find(Question())
+        assert (found.hits, found.faulty) == (expected.hits, expected.faulty)
+    assert (len(expected.hits), len(expected.faulty)) == (30, 2)
+
+
+@pytest.mark.parametrize("shared_out", [reading, scanning])
+def test_what_a_process_took_with_it_is_read_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared_out: ModuleType
+) -> None:
+    """The process was killed, as by the kernel where memory runs short."""
+    place = Disk(tmp_path / "archive")
+    site = settings_of(place, index=str(tmp_path / "index"))
+    index = archive.index(site)
+    if shared_out is reading:
+        commit(site, part(b"sunny"), at=slot(0))
+        index.refresh()
+    for day in range(1, 21):
+        commit(site, part(b"sunny"), at=slot(day), by=run(f"run-{day}"))
+
+    class Doomed(processes.Reader):
+        def __init__(self, store: Store) -> None:
+            super().__init__(store)
+            self._process.kill()
+            self._process.wait()
+
+    monkeypatch.setattr(shared_out, "Reader", Doomed)
+    monkeypatch.setattr(reading, "PROCESSES_FROM", 10)
+    assert index.refresh().read == 20
+    assert {f"run-{day}" for day in range(1, 21)} <= {
+        hit.run_id for hit in index.find(Question()).hits
+    }
+
+
+def test_an_index_made_anew_ends_its_processes_where_it_is_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Disk(tmp_path / "archive")
+    site = settings_of(place, index=str(tmp_path / "index"))
+    for day in range(30):
+        commit(site, part(b"sunny"), at=slot(day))
+    started: list[processes.Reader] = []
+
+    class Seen(processes.Reader):
+        def __init__(self, store: Store) -> None:
+            super().__init__(store)
+            started.append(self)
+
+    monkeypatch.setattr(scanning, "Reader", Seen)
+    monkeypatch.setattr(scanning, "_FOLDERS_AT_ONCE", 1)
+    monkeypatch.setattr(reading, "PROCESSES_FROM", 10)
+
+    def interrupt(listed: int, read: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        archive.index(site).refresh(progress=interrupt)
+    assert started
+    assert all(each._process.poll() is not None for each in started)

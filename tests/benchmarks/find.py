@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +30,7 @@ from platform_ops.entity import Entity, Manifest, Origin, Part, Payload, RunIden
 from platform_ops.settings import ArchiveSettings, Settings
 from platform_ops.url_scheme import DEFAULT_TEMPLATE, Template, manifest_key
 
-MANIFESTS: Final = 40_000
+MANIFESTS: Final = 200_000
 ROWS: Final = 1_000_000
 BODIES: Final = 1_000_000
 _IN_A_PACK: Final = 10_000
@@ -53,7 +56,7 @@ def main(manifests: int = MANIFESTS, rows: int = ROWS, bodies: int = BODIES) -> 
         index.refresh()
         figures["refresh"] = refreshed.listed / (time.perf_counter() - started)
         _fill(index, manifests, rows)
-        figures |= _ask(index, (manifests + rows) // 2)
+        figures |= _ask(index, rows // 2)
         return figures | _packed(Path(folder), bodies)
 
 
@@ -162,9 +165,21 @@ def _manifest(number: int) -> Manifest:
 
 
 def _write(root: Path, count: int) -> None:
-    """Real manifests; the text of one is made into the others, and sealed, for speed."""
+    """Real manifests, written by as many processes as there are cores."""
+    cores = os.cpu_count() or 1
+    with ProcessPoolExecutor(cores, get_context("fork")) as pool:
+        steps = range(0, count, _HOURS)
+        done = [
+            pool.submit(_write_some, root, first, min(first + _HOURS, count)) for first in steps
+        ]
+        for each in done:
+            each.result()
+
+
+def _write_some(root: Path, first: int, end: int) -> None:
+    """Those of one entity; the text of one is made into the others, and sealed, for speed."""
     template, path = Template.compile(DEFAULT_TEMPLATE), root
-    for number in range(count):
+    for number in range(first, end):
         text = _text(number)
         seal = hashlib.sha256(text).hexdigest()
         # Where the field belongs, among keys in order: before the outermost "sha256".
@@ -173,7 +188,7 @@ def _write(root: Path, count: int) -> None:
         path = root / manifest_key(template.render(_slot(number)), 1)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(sealed)
-    if Manifest.from_json(path.read_bytes(), "") != _manifest(count - 1):
+    if Manifest.from_json(path.read_bytes(), "") != _manifest(end - 1):
         raise SystemExit("the manifests of this benchmark are none: mend it")
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from platform_ops.archive import read, tombstones
-from platform_ops.archive.indexing import reading, tables
+from platform_ops.archive.indexing import reading, scanning, tables
 from platform_ops.archive.indexing.listing import MANIFEST_KEY, Changes, range_of
 from platform_ops.archive.indexing.overview import Overview, overview
 from platform_ops.archive.indexing.question import Answer, Hit, Question
@@ -162,19 +162,25 @@ class Index:
     ) -> Refreshed:
         started = datetime.now(UTC)
         tables.check(connection)
-        if connection.execute("SELECT 1 FROM manifests LIMIT 1").fetchone():
+        known = connection.execute("SELECT 1 FROM manifests LIMIT 1").fetchone()
+        if known:
             tables.index_columns(connection)  # a first refresh that was killed has left none
         connection.execute("BEGIN IMMEDIATE")
         changes = Changes(connection, self._store, prefix)
+        batches = (
+            reading.rows(self._store, changes.to_read())
+            if known
+            else scanning.rows(self._store, prefix)
+        )
         count = 0
-        for rows in reading.rows(self._store, changes.to_read()):
+        for rows in batches:
             insert(connection, rows, changes.replaced)
             if (count + len(rows)) // _COMMIT_EVERY > count // _COMMIT_EVERY:
                 connection.execute("COMMIT")
                 connection.execute("BEGIN IMMEDIATE")
             count += len(rows)
             if progress:
-                progress(changes.listed, count)
+                progress(changes.listed if known else count, count)
         gone = [(microseconds(started), row_id) for row_id in changes.gone]
         connection.executemany("UPDATE manifests SET gone_us = ? WHERE id = ?", gone)
         _bury(connection, self._store, prefix)
@@ -182,7 +188,7 @@ class Index:
         note(connection, prefix, started)
         connection.execute("COMMIT")
         tables.index_columns(connection)
-        return Refreshed(changes.listed, count, len(gone))
+        return Refreshed(changes.listed if known else count, count, len(gone))
 
 
 def insert(connection: sqlite3.Connection, rows: list[Row], replaced: dict[str, int]) -> None:

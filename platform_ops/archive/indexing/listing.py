@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from platform_ops.archive.indexing.rows import Listed, microseconds
-from platform_ops.archive.store import Store, locate
+from platform_ops.archive.store import Entry, Store, locate
 from platform_ops.errors import ArchiveUnavailable
 
-__all__ = ["MANIFEST_KEY", "Changes", "range_of"]
+__all__ = ["MANIFEST_KEY", "Changes", "as_listed", "manifests", "range_of"]
 
 MANIFEST_KEY: Final = re.compile(r"meta/(?P<folder>[!-~]+)/[0-9]{6,}\.json")
 """Keys that a manifest may have; whatever else lies below ``meta/`` is none."""
@@ -41,7 +41,8 @@ class Changes:
         """Manifests that are new, or not as they were; the rest is known once it is exhausted."""
         known = self._known()
         row = next(known, None)
-        for listed in self._listing():
+        for listed in manifests(self._store, self._prefix):
+            self.listed += 1
             while row is not None and row[0] < listed[0]:
                 self._miss(row)
                 row = next(known, None)
@@ -60,22 +61,6 @@ class Changes:
         if row[4] is None:
             self.gone.append(row[3])
 
-    def _listing(self) -> Iterator[Listed]:
-        before = ""
-        for entry in self._store.entries(f"meta/{self._prefix}".rstrip("/")):
-            key = entry.key
-            if not MANIFEST_KEY.fullmatch(key):
-                continue
-            if key <= before:
-                raise ArchiveUnavailable(
-                    f"{locate(self._store, key)}: listed after {before}; a store that lists out of "
-                    "order cannot be indexed"
-                )
-            before = key
-            self.listed += 1
-            time = entry.modified_utc
-            yield key, entry.size_bytes, None if time is None else microseconds(time)
-
     def _known(self) -> Iterator[_Known]:
         """The index's rows, some at a time: rows are written meanwhile, and not to be met here."""
         (last,) = self._connection.execute("SELECT max(id) FROM manifests").fetchone()
@@ -90,6 +75,31 @@ class Changes:
             if len(found) < _AT_ONCE:
                 return
             first = found[-1][0]
+
+
+def manifests(store: Store, prefix: str) -> Iterator[Listed]:
+    """What the store lists below a prefix of the slot folders, manifests alone, by key.
+
+    :raises ArchiveUnavailable: The store failed, or lists out of order.
+    """
+    before = ""
+    for entry in store.entries(f"meta/{prefix}".rstrip("/")):
+        key = entry.key
+        if not MANIFEST_KEY.fullmatch(key):
+            continue
+        if key <= before:
+            raise ArchiveUnavailable(
+                f"{locate(store, key)}: listed after {before}; a store that lists out of "
+                "order cannot be indexed"
+            )
+        before = key
+        yield as_listed(entry)
+
+
+def as_listed(entry: Entry) -> Listed:
+    """What the index keeps of a listing."""
+    time = entry.modified_utc
+    return entry.key, entry.size_bytes, None if time is None else microseconds(time)
 
 
 def range_of(prefix: str) -> tuple[str, str]:

@@ -1,28 +1,21 @@
-"""Reading manifests by the thousand: on disk in several processes, from an object store in threads.
-
-A process for each core, since parsing holds the interpreter; started by name rather than forked or
-spawned, so that neither the caller's threads nor its ``__main__`` come into it.
-"""
+"""Reading manifests by the thousand: on disk in several processes, from an object store in threads."""
 
 from __future__ import annotations
 
-import gc
-import marshal
 import os
-import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain, islice
-from typing import IO, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from platform_ops.archive.indexing.rows import Listed, Row, bodies_of, row_at
+from platform_ops.archive.indexing.processes import Reader, read
+from platform_ops.archive.indexing.rows import Listed, Row, bodies_of
 from platform_ops.archive.pack import listing
-from platform_ops.archive.store import Store, at, locate
-from platform_ops.errors import ArchiveCorrupt, ArchiveError, NotArchived
+from platform_ops.archive.store import Store, locate
+from platform_ops.errors import ArchiveCorrupt, NotArchived
 
 __all__ = ["bodies", "rows"]
 
@@ -52,8 +45,8 @@ def rows(store: Store, listed: Iterable[Listed]) -> Iterator[list[Row]]:
     elif len(first) < PROCESSES_FROM or (cores := os.cpu_count() or 1) == 1:
         yield from map(_here(store), _chunks(everything, _A_PROCESS_READS))
     else:
-        with _processes(store) as read:
-            yield from _parallel(cores, _A_PROCESS_READS, read, everything)
+        with _processes(store) as ask:
+            yield from _parallel(cores, _A_PROCESS_READS, ask, everything)
 
 
 Unread = tuple[int, int, str, str]
@@ -68,13 +61,13 @@ def bodies(store: Store, unread: Iterable[Unread]) -> Iterator[Bodies]:
     :raises ArchiveUnavailable: The store failed.
     """
 
-    def read(chunk: list[Unread]) -> list[Bodies]:
+    def look(chunk: list[Unread]) -> list[Bodies]:
         return [_bodies(store, each) for each in chunk]
 
     if store.url.startswith("file://"):
-        found: Iterator[list[Bodies]] = map(read, _chunks(unread, 1))
+        found: Iterator[list[Bodies]] = map(look, _chunks(unread, 1))
     else:
-        found = _parallel(_LISTS_UNDER_WAY, 1, read, unread)
+        found = _parallel(_LISTS_UNDER_WAY, 1, look, unread)
     return chain.from_iterable(found)
 
 
@@ -88,24 +81,8 @@ def _bodies(store: Store, unread: Unread) -> Bodies:
         return unread, [], f"{url}: no list of this release: {type(err).__name__}"
 
 
-def serve() -> None:
-    """The far end of :func:`_processes`: reads what standard input lists, until that ends."""
-    gc.disable()  # rows have no cycles, and there are many of them
-    read = _here(at(sys.argv[1]))
-    while (asked := _receive(sys.stdin.buffer)) is not None:
-        try:
-            answer = read(asked)
-        except ArchiveError:
-            answer = None  # the other end reads it again, and raises the error itself
-        _send(sys.stdout.buffer, answer)
-
-
 def _here(store: Store) -> Read:
-    def read(chunk: list[Listed]) -> list[Row]:
-        found = (row_at(store, each) for each in chunk)
-        return [row for row in found if row is not None]
-
-    return read
+    return lambda chunk: read(store, chunk)
 
 
 def _chunks(listed: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -115,14 +92,14 @@ def _chunks(listed: Iterable[Item], size: int) -> Iterator[list[Item]]:
 
 
 def _parallel(
-    threads: int, size: int, read: Callable[[list[Item]], Result], listed: Iterable[Item]
+    threads: int, size: int, work: Callable[[list[Item]], Result], listed: Iterable[Item]
 ) -> Iterator[Result]:
     """Chunks read by a pool, in order; never more than two for each thread ahead of the consumer."""
     waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(threads, "archive-index") as pool:
         try:
             for chunk in _chunks(listed, size):
-                waiting.append(pool.submit(read, chunk))
+                waiting.append(pool.submit(work, chunk))
                 if len(waiting) > 2 * threads:
                     yield waiting.popleft().result()
             while waiting:
@@ -135,66 +112,17 @@ def _parallel(
 @contextmanager
 def _processes(store: Store) -> Iterator[Read]:
     """A reader that has a process for each thread that calls it."""
-    own, started, inline = threading.local(), list[subprocess.Popen[bytes]](), _here(store)
+    own, started = threading.local(), list[Reader]()
 
-    def read(chunk: list[Listed]) -> list[Row]:
-        if not hasattr(own, "process"):
-            own.process = _start(store.url)
-            started.append(own.process)
-        answer = _ask(own.process, chunk)
-        return inline(chunk) if answer is None else answer
+    def ask(chunk: list[Listed]) -> list[Row]:
+        if not hasattr(own, "reader"):
+            own.reader = Reader(store)
+            started.append(own.reader)
+        reader: Reader = own.reader
+        return reader.read(chunk)
 
     try:
-        yield read
+        yield ask
     finally:
-        for process in started:
-            _stop(process)
-
-
-def _start(root: str) -> subprocess.Popen[bytes]:
-    code = f"from {__name__} import serve; serve()"
-    paths = [path or os.getcwd() for path in sys.path]  # noqa: PTH109  # an entry of sys.path
-    return subprocess.Popen(
-        [sys.executable, "-P", "-c", code, root],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-    )
-
-
-def _ask(process: subprocess.Popen[bytes], chunk: list[Listed]) -> list[Row] | None:
-    """What the process answers; None where it cannot, or has died."""
-    try:
-        _send(_pipe(process.stdin), chunk)
-        answer: list[Row] | None = _receive(_pipe(process.stdout))
-    except OSError:
-        return None
-    return answer
-
-
-def _send(pipe: IO[bytes], value: list[Any] | None) -> None:  # Any: as listed, or rows
-    data = marshal.dumps(value)
-    pipe.write(len(data).to_bytes(8, "big") + data)
-    pipe.flush()
-
-
-def _receive(pipe: IO[bytes]) -> Any:  # Any: as listed, or rows; None where the other end is gone
-    size = int.from_bytes(pipe.read(8), "big")
-    data = pipe.read(size)
-    # In one piece: loading from a file reads it by the letter, and holds up every other thread.
-    return marshal.loads(data) if size and len(data) == size else None  # noqa: S302  # our own child's
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    for pipe in (process.stdin, process.stdout):
-        try:
-            _pipe(pipe).close()
-        except OSError:  # what was left to say to a process that has died
-            continue
-    process.wait()
-
-
-def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
-    assert pipe is not None  # noqa: S101  # both were asked for
-    return pipe
+        for reader in started:
+            reader.stop()

@@ -73,19 +73,28 @@ def row_at(store: Store, listed: Listed) -> Row | None:
 def row_of(store: Store, listed: Listed, data: bytes) -> Row:
     """The row of a manifest, with its fault where it has one."""
     key = listed[0]
-    plain = _quickly(key, data)
-    if plain is None:
+    quick = _quickly(key, data)
+    if quick is None:
         try:
-            plain = _strictly(locate(store, key), key, data)
+            quick = _strictly(locate(store, key), key, data), hashlib.sha256(data).digest()
         except ArchiveCorrupt as err:
             return _faulty(listed, data, str(err))
-    slot, run = plain["slot"], plain["run"]
+    plain, digest = quick
+    slot, run, entity = plain["slot"], plain["run"], plain["slot"]["entity"]
     payloads = plain["payloads"]
+    size_bytes = bodies = 0
+    lists, rows = [], list[tuple[Any, ...]]()  # Any: as in a row
+    for each in payloads:
+        size_bytes += each["size_bytes"]
+        if members := each.get("members"):
+            lists.append((members["key"], members["sha256"]))
+        bodies += members["count"] if members else 1
+        rows += _payload(each)
     columns = (
         *listed,
         None,
-        storable(slot["entity"]["source"]),
-        storable(slot["entity"]["name"]),
+        storable(entity["source"]),
+        storable(entity["name"]),
         microseconds(datetime.fromisoformat(slot["time_utc"])),
         storable(slot["partition_key"]),
         storable(slot["map_key"]),
@@ -97,14 +106,12 @@ def row_of(store: Store, listed: Listed, data: bytes) -> Row:
         run["map_index"],
         run["try_number"],
         microseconds(datetime.fromisoformat(plain["committed_at_utc"])),
-        sum(payload["size_bytes"] for payload in payloads),
+        size_bytes,
         _sum_of_rows(payloads),
-        sum(members["count"] if (members := each.get("members")) else 1 for each in payloads),
+        bodies,
         digest_of(plain["sha256"]),
-        hashlib.sha256(data).digest(),
+        digest,
     )
-    lists = [(each["key"], each["sha256"]) for each in (p.get("members") for p in payloads) if each]
-    rows = [row for payload in payloads for row in _payload(payload)]
     return (*columns, checksum(columns)), rows, lists
 
 
@@ -138,23 +145,26 @@ def storable(text: str | None) -> str | None:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _quickly(key: str, data: bytes) -> dict[str, Any] | None:  # Any: JSON values
-    """The manifest, where its seal fits its text and it stands where it belongs; else None."""
+def _quickly(key: str, data: bytes) -> tuple[dict[str, Any], bytes] | None:  # Any: JSON values
+    """The manifest and its digest, where its seal fits its text and it stands where it belongs."""
     from pydantic_core import from_json
 
     hit = _SEAL.search(data)
     if hit is None:
         return None
-    unsealed = hashlib.sha256(data[: hit.start()])
-    unsealed.update(memoryview(data)[hit.end() :])
+    rest = memoryview(data)
+    unsealed = hashlib.sha256(rest[: hit.start()])
+    whole = unsealed.copy()  # what stands before the seal, which is most of it, is hashed once
+    unsealed.update(rest[hit.end() :])
     if unsealed.hexdigest().encode() != hit[1]:
         return None
+    whole.update(rest[hit.start() :])
     try:
         plain: dict[str, Any] = from_json(data, cache_strings="keys")  # Any: JSON values
         fits = plain["version"] == MANIFEST_VERSION and _belongs(key, plain)
     except (ValueError, KeyError, TypeError):
         return None
-    return plain if fits else None
+    return (plain, whole.digest()) if fits else None
 
 
 def _strictly(url: str, key: str, data: bytes) -> dict[str, Any]:  # Any: JSON values
@@ -167,28 +177,36 @@ def _strictly(url: str, key: str, data: bytes) -> dict[str, Any]:  # Any: JSON v
 
 def _belongs(key: str, plain: dict[str, Any]) -> bool:  # Any: JSON values
     """Whether the key is the one that slot, revision and template give, at a tenth of the cost."""
-    folder = key[5:].rpartition("/")[0]
-    try:
-        levels = Template.compile(plain["template"]).split(folder)
-    except UrlError:
-        return False
     slot = plain["slot"]
+    entity = slot["entity"]
+    levels = (entity["source"], entity["name"])
+    keys = (slot["partition_key"], slot["map_key"], slot["team"])
+    frame = _frame(plain["template"], *levels, *keys)
+    if frame is None:
+        return False
     date, _, time = slot["time_utc"].partition("T")
-    expected = {
-        "source": _encoded(slot["entity"]["source"]),
-        "entity": _encoded(slot["entity"]["name"]),
-        "date": date,
-        "time": time.replace(":", ""),
-    }
-    for field in ("partition_key", "map_key", "team"):
-        if slot[field] is not None:
-            expected[field] = _encoded(slot[field])
-    if levels is not None and "hour" in levels:
-        expected["hour"] = time[:2]
-    return levels == expected and key == manifest_key(folder, plain["revision"])
+    folder = frame.replace("{date}", date).replace("{time}", time.replace(":", ""))
+    return key == manifest_key(folder.replace("{hour}", time[:2]), plain["revision"])
 
 
-_encoded = lru_cache(maxsize=4096)(encode)
+@lru_cache(maxsize=4096)
+def _frame(
+    template: str,
+    source: str,
+    entity: str,
+    partition_key: str | None,
+    map_key: str | None,
+    team: str | None,
+) -> str | None:
+    """The folder of slots that differ in their time alone, with that as fields; None without one."""
+    try:
+        compiled = Template.compile(template)
+    except UrlError:
+        return None
+    keys = {"partition_key": partition_key, "map_key": map_key, "team": team}
+    known = {"source": source, "entity": entity, **keys}
+    encoded = {field: encode(text) for field, text in known.items() if text is not None}
+    return compiled.fill(encoded)
 
 
 def _payload(payload: dict[str, Any]) -> Iterator[tuple[Any, ...]]:  # Any: JSON values
