@@ -143,7 +143,7 @@ class ArchivingKafkaOperator(ArchivingOperator):
             return set(topics.names) <= {name for told in found for name in told["to"]}
 
         archived: dict[Position, int] = {}
-        for told in progress.earlier(context, self.entity, topics.identity, enough):
+        for told in progress.earlier(context, self, topics.identity, enough):
             for place, offset in _positions(told["to"]).items():
                 archived[place] = max(offset, archived.get(place, 0))
         begin = topics.begin(archived, self.start, accept_gaps=self.on_gap == "accept")

@@ -155,7 +155,7 @@ class ArchivingImapOperator(ArchivingOperator):
         return Mailbox(self.imap_conn_id, self.folder, entity_of(self.entity), self.attempts)
 
     def _new(self, context: Context, mailbox: Mailbox, there: list[int]) -> _Intake:
-        told = progress.earlier(context, self.entity, mailbox.identity)
+        told = progress.earlier(context, self, mailbox.identity)
         valid = [each for each in told if each["uidvalidity"] == mailbox.uidvalidity]
         known = {
             uid

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from platform_ops import archive
 from platform_ops.errors import NotArchived
-from platform_ops.ingest import entity_of, site_settings, slot_of, watermark_of
+from platform_ops.ingest import entity_of, site_settings, slot_of, watermark_before
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from platform_ops.entity import Manifest
+    from platform_ops.entity import Manifest, Slot
     from platform_ops.ingest import ArchivingOperator
 
 __all__ = ["earlier", "read", "settled"]
@@ -28,23 +27,27 @@ Told = dict[str, Any]  # Any: JSON values of a source's own
 
 
 def earlier(
-    context: Context, entity: str, of: str, enough: Callable[[list[Told]], object] = bool
+    context: Context,
+    task: ArchivingOperator,
+    of: str,
+    enough: Callable[[list[Told]], object] = bool,
 ) -> list[Told]:
-    """Watermarks of earlier captures from one origin; empty where there were none.
+    """Watermarks of earlier captures from one origin, latest first; empty where there were none.
+
+    Several origins may fill one entity, as mapped tasks do, so that the newest manifest may be another's.
 
     :param of: The origin's identity, as it stands in the watermark.
-    :param enough: Whether the newest ones tell all that is asked; else every manifest is read.
+    :param enough: Whether these tell all that is asked; until then older manifests are read.
     """
-    site, named = site_settings(), entity_of(entity)
-    texts = [watermark_of(context, named)]
-    with suppress(NotArchived):
-        texts.append(archive.newest(named, settings=site).watermark)
-    found = [told for told in map(read, texts) if told.get("of") == of]
-    if enough(found):
-        return found
-    # Several origins fill one entity, as mapped tasks do: look for the captures of this one.
-    every = (read(each.watermark) for each in archive.find(named, settings=site))
-    return [told for told in every if told.get("of") == of]
+    slot = _slot(context, task)
+    found = [told for told in [read(watermark_before(context, slot))] if told.get("of") == of]
+    for manifest in archive.recent(slot.entity, settings=site_settings()):
+        told = read(manifest.watermark)
+        if told.get("of") == of:
+            found.append(told)
+            if enough(found):
+                break
+    return found
 
 
 def settled(context: Context, task: ArchivingOperator) -> Manifest | None:
@@ -52,11 +55,14 @@ def settled(context: Context, task: ArchivingOperator) -> Manifest | None:
 
     What is new belongs to a later slot, since a revision takes the place of the one before it.
     """
-    slot = slot_of(context, entity_of(task.entity), task.partition_key, task.map_key)
     try:
-        return archive.newest(slot, settings=site_settings())
+        return archive.newest(_slot(context, task), settings=site_settings())
     except NotArchived:
         return None
+
+
+def _slot(context: Context, task: ArchivingOperator) -> Slot:
+    return slot_of(context, entity_of(task.entity), task.partition_key, task.map_key)
 
 
 def read(text: str | None) -> Told:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from platform_ops import archive, metrics
 from platform_ops.errors import ArchiveError
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["changes", "report"]
 
 log = logging.getLogger("platform_ops.ingest")
-
-_LOOKS_BACK_DAYS: Final = (2, 32, 400)
-"""How far back to look for the last capture, further only where nothing is found."""
 
 
 def report(slot: Slot, schema: pa.Schema) -> None:
@@ -66,20 +63,10 @@ def _last(slot: Slot) -> Manifest | None:
     """The newest capture of the entity, at the slot's time or before it."""
     # A plain datetime: what pendulum subtracts from its own may lack the zone.
     time_utc = datetime.fromisoformat(slot.time_utc.isoformat())
-    site, until = site_settings(), time_utc + timedelta(microseconds=1)
-    for days in _LOOKS_BACK_DAYS:
-        since = until - timedelta(days=days)
-        found = (
-            each
-            for each in archive.find(slot.entity, since, until, site)
-            if each.payloads and each.payloads[0].media_type == PARQUET
-        )
-        last = max(
-            found, key=lambda each: (each.slot.time_utc, each.committed_at_utc), default=None
-        )
-        if last is not None:
-            return last
-    return None
+    until = time_utc + timedelta(microseconds=1)
+    found = archive.recent(slot.entity, until, settings=site_settings())
+    tables = (each for each in found if each.payloads and each.payloads[0].media_type == PARQUET)
+    return next(tables, None)
 
 
 def _columns(manifest: Manifest) -> tuple[Column, ...]:
