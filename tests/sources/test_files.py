@@ -231,6 +231,20 @@ def test_packed_files_are_known_too(local: Place) -> None:
     assert local.take("2024-03-06", pack=True).xcom == first.xcom
 
 
+def test_what_a_damaged_manifest_may_have_held_is_taken_again(
+    local: Place, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(local.folder / "a.csv", b"one\n")
+    local.take("2024-03-05")
+    (manifest,) = (tmp_path / "archive" / "meta").rglob("*.json")
+    manifest.chmod(0o644)
+    manifest.write_bytes(b"damaged")
+    again = local.take("2024-03-06")
+    assert bodies(again) == {"a.csv": b"one\n"}
+    told = f"1 files count as new, and nobody knows whether this held one: file://{manifest}"
+    assert told in caplog.text
+
+
 def test_refetch_takes_what_is_known(local: Place) -> None:
     put(local.folder / "a.csv")
     local.take("2024-03-05")

@@ -8,7 +8,6 @@ import mimetypes
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -20,7 +19,6 @@ from platform_ops import archive
 from platform_ops.entity import Entity, Origin, Part
 from platform_ops.errors import (
     ConfigError,
-    NotArchived,
     SourceChanged,
     SourceRejected,
     SourceTruncated,
@@ -125,24 +123,25 @@ def unknown(
 ) -> list[RemoteFile]:
     """Those of the files whose version no revision of the entity holds or has held.
 
-    What the index cannot tell, which is what lies in a pack, is looked up in the packs' own lists.
+    One that a damaged manifest may have held counts as new: to take it twice loses nothing.
     """
     if not files:
         return []
     from platform_ops.archive.place import templates_of
 
-    index, everything = archive.index(site), archive.Question(entity)
-    prefixes = everything.prefixes(templates_of(site))
+    index, prefixes = archive.index(site), archive.Question(entity).prefixes(templates_of(site))
     for prefix in prefixes:
         index.refresh(prefix)
-    versions = {folder.version(each): each for each in files}
-    for version in list(versions):
-        if index.find(archive.Question(entity, fingerprint=version), prefixes).hits:
-            del versions[version]
-    if versions and any(hit.bodies != 1 for hit in index.find(everything, prefixes).hits):
-        for version in _packed(entity, site):
-            versions.pop(version, None)
-    return list(versions.values())
+    asked = [archive.Question(entity, fingerprint=folder.version(each)) for each in files]
+    answers = [index.find(each, prefixes) for each in asked]
+    new = [file for file, answer in zip(files, answers, strict=True) if not answer.hits]
+    if new and (faulty := answers[0].faulty):
+        log.warning(
+            "%d files count as new, and nobody knows whether this held one: %s",
+            len(new),
+            faulty[0].fault,
+        )
+    return new
 
 
 class Watch:
@@ -164,16 +163,6 @@ class Watch:
             found = unknown(folder, found, self._entity, site)
         self._seen = {each: self._seen.get(each, now) for each in found}
         return sum(now - since >= self._stable_s for since in self._seen.values())
-
-
-def _packed(entity: Entity, site: Settings) -> Iterator[str]:
-    for manifest in archive.find(entity, settings=site):
-        if not any(payload.members for payload in manifest.payloads):
-            continue
-        with suppress(NotArchived):  # expired or erased, and its list with it
-            for body in archive.bodies(manifest, site):
-                if body.origin.fingerprint is not None:
-                    yield body.origin.fingerprint
 
 
 class Transfer:
