@@ -86,20 +86,6 @@ def test_a_google_key_in_the_environment_serves_without_a_connection(
     commit(Settings.model_validate({"archive": {"root": root}}))
 
 
-def test_a_pod_of_google_writes_as_its_own_identity(
-    guarded: GcsServer, server: Wire, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Workload identity: a connection without a key leads to the metadata server."""
-    guarded.token = "token-of-the-pod"
-    reply = {"access_token": guarded.token, "expires_in": 3600, "token_type": "Bearer"}
-    server.on("*", say(json.dumps(reply).encode(), 200, {"Content-Type": "application/json"}))
-    for name in ("METADATA_HOST", "METADATA_IP", "GCE_METADATA_HOST"):
-        monkeypatch.setenv(name, server.url.removeprefix("http://"))
-    connect(monkeypatch, "google_cloud_platform", {"gcs.endpoint": guarded.url})
-    commit(site_at(f"gs://{guarded.new_bucket()}/x"))
-    assert {each.headers["metadata-flavor"] for each in server.requests} == {"Google"}
-
-
 def test_a_google_store_that_refuses_says_so(
     guarded: GcsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,12 +7,11 @@ preconditions" and "XML API multipart uploads"; Azure Blob Storage, "Put Blob" a
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from platform_ops.archive import services
+from platform_ops.archive import service_errors, services
 from platform_ops.archive.ahead import write_ahead
 from platform_ops.archive.store import READ_CHUNK_BYTES, Entry, Level
 from platform_ops.errors import (
@@ -32,9 +31,6 @@ __all__ = ["ObjectStore"]
 MULTIPART_BYTES: Final = 8 << 20
 """Size of one uploaded part, and the limit below which one plain put does."""
 PARTS_IN_FLIGHT: Final = 3
-# In angle brackets: a key may hold the word, but never these.
-_NO_BUCKET: Final = re.compile("<Code>(NoSuchBucket|ContainerNotFound)</Code>")
-_REFUSAL: Final = re.compile(r"status code: 40[13] |\(code: 40[13]\)$", re.MULTILINE)
 
 
 class ObjectStore:
@@ -53,6 +49,7 @@ class ObjectStore:
             raise ExtraMissing("obstore", extra, f"an archive at {root}") from err
         self._obstore = obstore
         self._url = root.rstrip("/")
+        self._service = services.service_of(root)
         self._client = services.client(root, options)
 
     @property
@@ -173,45 +170,22 @@ class ObjectStore:
         :param missing: What a 404 means: to a reader that there is nothing, to a writer that its
             upload was taken away.
         """
-        from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+        from obstore.exceptions import BaseError
 
         url = f"{self._url}/{key}"
         try:
             yield
         except FileNotFoundError as err:
-            if _NO_BUCKET.search(str(err)):
-                raise _no_bucket(url) from None
+            fault = service_errors.told(url, self._service.name, err)
+            if isinstance(fault, ArchiveUnwritable):  # it is the bucket that is missing
+                raise fault from None
             raise missing(f"{url}: no such object") from None
-        except (PermissionDeniedError, UnauthenticatedError, PermissionError) as err:
-            raise _refused(url, err) from None
         except (BaseError, OSError) as err:
-            # Listings, and Azure's deletions, come without a class of their own for these.
-            if _NO_BUCKET.search(str(err)):
-                raise _no_bucket(url) from None
-            if _REFUSAL.search(str(err)):
-                raise _refused(url, err) from None
-            raise ArchiveUnavailable(f"{url}: {_first_line(err)}") from None
+            raise service_errors.told(url, self._service.name, err) from None
         except ValueError as err:
-            raise ArchiveCorrupt(f"{url}: no key of an archive ({_first_line(err)})") from None
+            first_line = service_errors.first_line(err)
+            raise ArchiveCorrupt(f"{url}: no key of an archive ({first_line})") from None
 
 
 def _entry(meta: ObjectMeta) -> Entry:
     return Entry(meta["path"], meta["size"], meta["last_modified"])
-
-
-def _no_bucket(url: str) -> ArchiveUnwritable:
-    return ArchiveUnwritable(f"{url}: no such bucket; make it, or correct archive.root")
-
-
-def _refused(url: str, err: Exception) -> ArchiveUnwritable:
-    return ArchiveUnwritable(
-        f"{url}: the store refuses these credentials ({_first_line(err)}); "
-        "give the worker the rights that the site's page on stores lists"
-    )
-
-
-def _first_line(err: Exception) -> str:
-    # The rest is the reply's XML and a dump of the request; it may name hosts and headers at length.
-    said = str(err).strip().split("\n", 1)[0].split("<", 1)[0].rstrip(" -:")
-    # What it failed with stands at the end, after keys that may be long.
-    return said if len(said) <= 300 else f"{said[:100]} … {said[-197:]}"

@@ -7,10 +7,12 @@ an archive (ADR 0003), and ``platform-ops doctor`` tries it.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -39,6 +41,7 @@ class Service:
     :param attempts_variables: Where it may say how often a request is made in all.
     :param required: An option that has no default, and the variables that may give it.
     :param elsewhere: Further options where the address is not the vendor's own.
+    :param credential_files: Variables that name a file of credentials.
     :param unsigned: The option that leaves bodies out of the signature, and the variable that rules it.
     """
 
@@ -51,6 +54,7 @@ class Service:
     required: tuple[str, ...] = ()
     elsewhere: Mapping[str, Any] | None = None  # Any: options are strings and flags
     unsigned: tuple[str, str] | None = None
+    credential_files: tuple[str, ...] = ()
 
 
 _S3: Final = Service(
@@ -69,6 +73,7 @@ _GCS: Final = Service(
     client="GCSStore",
     endpoint="base_url",
     endpoint_variables=("GOOGLE_BASE_URL",),
+    credential_files=("GOOGLE_APPLICATION_CREDENTIALS",),
 )
 _AZURE: Final = Service(
     name="Azure Blob Storage",
@@ -129,11 +134,30 @@ def client(
         )
     except (BaseError, OSError, TypeError, ValueError) as err:
         # Not the client's own words: they may quote the key that it could not read.
+        if (advice := _foreign_identity(service, options)) is not None:
+            raise ConfigError(f"{root}: {advice}") from None
         given = ", ".join(sorted(options)) or "none"
         raise ConfigError(
             f"{root}: the client of {service.name} cannot be made ({type(err).__name__}); check the "
             f"credentials of {credentials} (options from it: {given}) and in the environment"
         ) from None
+
+
+def _foreign_identity(service: Service, options: Mapping[str, str]) -> str | None:
+    """What to do where a file of Google's describes an identity that its client here cannot take on."""
+    path = options.get("application_credentials") or _first(service.credential_files)
+    try:
+        kind = json.loads(Path(path).read_bytes())["type"] if path else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if kind in (None, "service_account", "authorized_user"):
+        return None
+    return (
+        f"{path} is of type {kind!r}, which the archive's client does not take; right are: "
+        "service_account, authorized_user. A pod or machine of Google's needs no file at all: it "
+        "is known by the metadata server. Elsewhere give it a key of a service account, or a "
+        "short-lived token as GOOGLE_BEARER_TOKEN"
+    )
 
 
 def _unaltered(endpoint: str) -> bool:

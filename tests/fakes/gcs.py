@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -71,14 +72,14 @@ class GcsServer:
 
     :param url: Where it listens, for instance ``http://127.0.0.1:40123``.
     :param open: Whether it takes requests that nobody signed.
-    :param token: One that is taken instead of a signature: that of the machine's own identity.
+    :param tokens: Those that are taken instead of a signature, and until when.
     :param replaces: Whether writers may replace an object, for which they need the right to delete.
     :param rights: By token: the permissions that it has; where there is none of it, it may do all.
     """
 
     url: str = ""
     open: bool = True
-    token: str = ""
+    tokens: dict[str, float] = field(default_factory=dict)
     replaces: bool = True
     rights: dict[str, Collection[str]] = field(default_factory=dict)
     buckets: dict[str, Bucket] = field(default_factory=dict)
@@ -96,7 +97,7 @@ class GcsServer:
         return name
 
     def admits(self, authorization: str) -> bool:
-        known = bool(self.token) and authorization == f"Bearer {self.token}"
+        known = time.time() < self.tokens.get(authorization.removeprefix("Bearer "), 0)
         return self.open or known or is_signed(authorization)
 
     def stored(self, body: bytes) -> Blob:

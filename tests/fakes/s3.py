@@ -61,7 +61,11 @@ class S3Server:
 
 
 @contextmanager
-def s3_server() -> Iterator[S3Server]:
+def s3_server(guard: Callable[[Wsgi], Wsgi] = lambda app: app) -> Iterator[S3Server]:
+    """Serve on a free port of loopback until the block ends.
+
+    :param guard: Stands before it, such as one that checks signatures, which moto does not.
+    """
     from moto.moto_server.werkzeug_app import (
         DomainDispatcherApplication,
         MotoRequestHandler,
@@ -72,7 +76,7 @@ def s3_server() -> Iterator[S3Server]:
     logging.getLogger("werkzeug").setLevel(
         logging.CRITICAL
     )  # moto trips over uploads that are aborted
-    app = _atomic_conditions(DomainDispatcherApplication(create_backend_app))
+    app = guard(_atomic_conditions(DomainDispatcherApplication(create_backend_app)))
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=MotoRequestHandler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
