@@ -107,6 +107,7 @@ html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#0b5d66", "color-brand-content": "#0b5d66"},
     "dark_css_variables": {"color-brand-primary": "#5cc8d2", "color-brand-content": "#5cc8d2"},
 }
+ogp_social_cards = {"line_color": "#0b5d66"}
 copybutton_prompt_text = r"\$ |>>> "
 copybutton_prompt_is_regexp = True
 redirects: dict[str, str] = {}
