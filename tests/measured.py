@@ -101,11 +101,11 @@ def main() -> None:
 
 
 def told(server: Wire, day: str, patch: pytest.MonkeyPatch) -> None:
-    """A failure of which a webhook hears."""
+    """A failure of which one webhook hears, and another does not."""
     server.connect(patch, "pager", conn_type="http", login=None)
     server.on("/", say())
-    notifier = WebhookNotifier(connection="pager", ended="failure")
-    with DAG("measured", default_args={"on_failure_callback": notifier}):
+    notifiers = [WebhookNotifier(connection=each, ended="failure") for each in ("pager", "nowhere")]
+    with DAG("measured", default_args={"on_failure_callback": notifiers}):
         task = Broken(task_id="told", entity="shop.broken")
     run_task(task, at=day, callbacks=True)
 

@@ -20,22 +20,27 @@ __all__ = ["doctor"]
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.option(
+    "--reach", is_flag=True, help="Try whether the host of each channel takes connections."
+)
 @click.pass_context
-def doctor(ctx: click.Context, as_json: bool) -> None:
+def doctor(ctx: click.Context, as_json: bool, reach: bool) -> None:
     """Say what is set, from where, and what is wrong.
 
-    Tries the archive's root for real, and reads Airflow's configuration without its database. Exits
-    with 1 where there is an error, with 0 where there are warnings at most.
+    Tries the archive's root for real, and reads Airflow's configuration without its database. Holds each
+    channel of [notify] and of the teams against its connection; a message is sent by
+    `platform-ops notify test` alone. Exits with 1 where there is an error, with 0 where there are warnings
+    at most.
     """
     from platform_ops.doctor import examine
 
     config, out = Invocation.of(ctx).config, console()
     if as_json:
-        diagnosis = examine(config)
+        diagnosis = examine(config, reach=reach)
         click.echo(diagnosis.to_json())
     else:
         with out.status("looking at settings, archive and Airflow …"):
-            diagnosis = examine(config)
+            diagnosis = examine(config, reach=reach)
         _print_facts(out, diagnosis)
         diagnosis.report.print(out)
     ctx.exit(diagnosis.report.exit_code)

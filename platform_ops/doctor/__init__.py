@@ -1,14 +1,13 @@
 """What a site is set to, from where, and what is wrong with it.
 
 The archive's root is tried for real. Airflow's configuration is read without its database, and no
-value of a connection is read out.
+secret of a connection is read out. No message is sent to anybody.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +18,9 @@ from platform_ops.archive import Store, browse, read
 from platform_ops.archive.probe import Shortfall, is_local, probe
 from platform_ops.doctor import rules
 from platform_ops.doctor.airflow import AirflowView
+from platform_ops.doctor.channels import of_channels
+from platform_ops.doctor.fact import Fact, Observed
+from platform_ops.doctor.telemetry import of_metrics
 from platform_ops.errors import (
     ArchiveCorrupt,
     ArchiveError,
@@ -35,20 +37,6 @@ __all__ = ["Diagnosis", "Fact", "examine"]
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """One thing that was found.
-
-    :param topic: ``settings``, ``archive`` or ``software``.
-    :param origin: Where it comes from.
-    """
-
-    topic: str
-    name: str
-    value: str
-    origin: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Diagnosis:
     """All that was found, and what is wrong with it."""
 
@@ -61,20 +49,18 @@ class Diagnosis:
         return json.dumps(facts | json.loads(self.report.to_json()), indent=2, ensure_ascii=False)
 
 
-Observed = Iterator[Fact | Finding]
-
-
-def examine(config: Path | None = None) -> Diagnosis:
+def examine(config: Path | None = None, *, reach: bool = False) -> Diagnosis:
     """Look at everything.
 
     :param config: A ``platform.toml`` that takes the place of the one which is found.
+    :param reach: Also try whether the host of each channel takes connections; nothing is sent.
     """
-    seen = list(_observe(config))
+    seen = list(_observe(config, reach=reach))
     facts = tuple(each for each in seen if isinstance(each, Fact))
     return Diagnosis(facts, Report.of(each for each in seen if isinstance(each, Finding)))
 
 
-def _observe(config: Path | None) -> Observed:
+def _observe(config: Path | None, *, reach: bool) -> Observed:
     view = AirflowView.read()
     option = view.option if view else None
     try:
@@ -87,6 +73,7 @@ def _observe(config: Path | None) -> Observed:
         return
     yield from _of_settings(loaded, config, option)
     yield from _of_archive(loaded, view)
+    yield from of_channels(loaded.settings, view, reach=reach)
     yield from _of_airflow(view)
 
 
@@ -143,11 +130,7 @@ def _of_airflow(view: AirflowView | None) -> Observed:
             "the package is importable, but its entry points are not installed",
             "pip install it; a PYTHONPATH is not enough",
         )
-    yield Fact("software", "metrics", view.metrics or "off")
-    if view.metrics is None:
-        yield rules.METRICS_OFF.at(
-            "[metrics]", "statsd_on and otel_on are both off", "set one of them in airflow.cfg"
-        )
+    yield from of_metrics(view)
 
 
 def _of_archive(loaded: Loaded, view: AirflowView | None) -> Observed:

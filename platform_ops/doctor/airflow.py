@@ -23,6 +23,7 @@ class AirflowView:
 
     :param option: What ``[platform_ops] config`` names, if anything.
     :param metrics: The backend that metrics go to; None where they are off.
+    :param statsd_tags: Whether statsd is sent tags, in the form of InfluxDB or of Datadog.
     :param fault: Why it cannot be imported; the other fields are then empty.
     """
 
@@ -31,6 +32,7 @@ class AirflowView:
     executors: tuple[str, ...] = ()
     option: str | None = None
     metrics: str | None = None
+    statsd_tags: bool = False
     fault: str | None = None
 
     @classmethod
@@ -59,6 +61,10 @@ class AirflowView:
             else "OpenTelemetry"
             if conf.getboolean("metrics", "otel_on", fallback=False)
             else None,
+            any(
+                conf.getboolean("metrics", f"statsd_{form}_enabled", fallback=False)
+                for form in ("influxdb", "datadog")
+            ),
         )
 
     @property

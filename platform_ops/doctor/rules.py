@@ -114,6 +114,52 @@ METRICS_OFF: Final = Rule(
     Severity.NOTE,
 )
 
+METRICS_UNTAGGED: Final = Rule(
+    "PD406",
+    "Metrics lose their tags",
+    "Plain statsd has none, so that all sources and entities become one series.",
+    Severity.WARNING,
+)
+METRICS_CUMULATIVE: Final = Rule(
+    "PD407",
+    "Metrics of OpenTelemetry are not sent as deltas",
+    "Each task is a process of its own: cumulative, the default, begins a new series at zero for each.",
+    Severity.WARNING,
+)
+COLLECTOR_HOLDS: Final = Rule(
+    "PD408",
+    "A silent collector holds every task's process",
+    "Airflow's client sends what is left when a task's process ends, after the task's state is known. A "
+    "collector that takes connections and never answers holds the process, and so its slot, for the whole "
+    "time that the client waits.",
+    Severity.WARNING,
+)
+
+CHANNEL_UNSEEN: Final = Rule(
+    "PD501",
+    "A channel whose connection is not to be seen from here",
+    "Without it no message leaves over this channel. From a terminal only the environment and secrets "
+    "backends can be seen; a connection in Airflow's database may still serve tasks.",
+    Severity.WARNING,
+)
+CHANNEL_WRONG: Final = Rule(
+    "PD502",
+    "A channel that can send nothing",
+    "Its connection is of another type or lacks what is needed, or a library is not installed: people "
+    "are told nothing, and no task fails by it.",
+)
+CHANNEL_SILENT: Final = Rule(
+    "PD503",
+    "A channel whose host takes no connection",
+    "Messages are given up after [notify] timeout_s, and people are told nothing.",
+)
+NOBODY_TOLD: Final = Rule(
+    "PD504",
+    "Failures that nobody is told of",
+    "The site tells people, and the routes leave these to no channel.",
+    Severity.WARNING,
+)
+
 RULES: Final = (
     NO_SETTINGS,
     SETTINGS_MISSING,
@@ -135,5 +181,12 @@ RULES: Final = (
     NOT_A_PROVIDER,
     CONNECTION_UNSEEN,
     METRICS_OFF,
+    METRICS_UNTAGGED,
+    METRICS_CUMULATIVE,
+    COLLECTOR_HOLDS,
+    CHANNEL_UNSEEN,
+    CHANNEL_WRONG,
+    CHANNEL_SILENT,
+    NOBODY_TOLD,
 )
 """All of them, by id."""

@@ -39,10 +39,22 @@ class _Panel:
 
 
 def _rate(metric: Metric, title: str, unit: str = "short") -> _Panel:
-    by = ", ".join(metric.tags)
-    legend = " ".join(f"{{{{{tag}}}}}" for tag in metric.tags)
+    by, legend = ", ".join(metric.tags), _legend(metric.tags)
     promql = f"sum by ({by}) (increase({metric.series}{{{_SELECTED}}}[$__rate_interval]))"
     return _Panel(title, metric.help, ((promql, legend),), unit)
+
+
+def _messages(title: str, description: str, outcomes: str) -> _Panel:
+    """Messages by channel: they belong to no source, and what is chosen above does not narrow them."""
+    metric = metrics.MESSAGES
+    tags = tuple(tag for tag in metric.tags if tag != "source")
+    grown = f'increase({metric.series}{{outcome=~"{outcomes}"}}[$__rate_interval])'
+    promql = f"sum by ({', '.join(tags)}) ({grown})"
+    return _Panel(title, description, ((promql, _legend(tags)),), width=12)
+
+
+def _legend(tags: tuple[str, ...]) -> str:
+    return " ".join(f"{{{{{tag}}}}}" for tag in tags)
 
 
 def _as_it_stands(metric: Metric, title: str) -> _Panel:
@@ -97,7 +109,17 @@ _ROWS: Final = (
             _rate(metrics.CONFLICTS, "Rival writers"),
             _rate(metrics.ADOPTED, "Adopted by retries"),
             _rate(metrics.REPLAYS, "Replays"),
-            _rate(metrics.MESSAGES, "Messages to people"),
+        ),
+    ),
+    (
+        "People",
+        (
+            _messages("Messages", metrics.MESSAGES.help, ".+"),
+            _messages(
+                "Messages that did not arrive",
+                "By channel: `failed`, since it did not take them, or `left_out`, since it has had enough.",
+                "failed|left_out",
+            ),
         ),
     ),
     (

@@ -65,9 +65,12 @@ def _grown(metric: Metric, within: str) -> str:
     return f"sum by ({', '.join(metric.tags)}) (increase({metric.series}[{within}]))"
 
 
-def _any(metric: Metric, within: str, by: str = "source, entity") -> str:
-    """Whether it grew at all: a counter's first value comes from nothing, which is no increase."""
-    series = metric.series
+def _any(metric: Metric, within: str, by: str = "source, entity", where: str = "") -> str:
+    """Whether it grew at all: a counter's first value comes from nothing, which is no increase.
+
+    :param where: Which of its series, as Prometheus selects by labels.
+    """
+    series = metric.series + where
     return f"sum by ({by}) (increase({series}[{within}]) > 0 or ({series} unless {series} offset {within}))"
 
 
@@ -137,6 +140,14 @@ ALERTS: Final = (
         "warning",
         f"more than 1,000 objects of {_WHO} are needed by nothing, and stay",
         "archive-unavailable",
+    ),
+    Alert(
+        "PlatformOpsNotTold",
+        _any(metrics.MESSAGES, "1h", where='{outcome="failed"}'),
+        "0m",
+        "critical",
+        "channel {{ $labels.entity }} took no message: who is on call was not told of something",
+        "nobody-told",
     ),
 )
 """Every alert, in the order of the site's page."""

@@ -11,9 +11,15 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from platform_ops.errors import ConfigError, ExtraMissing, NotDelivered
+from platform_ops.errors import ExtraMissing, NotDelivered
 from platform_ops.ingest.context import connection
 from platform_ops.notify import mail, slack, web
+from platform_ops.notify.endpoint import (
+    connection_id,
+    mail_sender,
+    slack_connection,
+    webhook_url,
+)
 from platform_ops.notify.message import Message
 
 if TYPE_CHECKING:
@@ -23,13 +29,8 @@ if TYPE_CHECKING:
 
     from platform_ops.settings import ChannelSettings
 
-__all__ = ["DEFAULT_CONNECTIONS", "deliver"]
+__all__ = ["deliver"]
 
-DEFAULT_CONNECTIONS: Final = {
-    "slack": "slack_default",
-    "email": "smtp_default",
-    "webhook": "webhook_default",
-}
 _ATTEMPTS: Final = 3
 _PAUSE_S: Final = 0.5
 _LEAST_S: Final = 0.1
@@ -43,6 +44,24 @@ def deliver(message: Message, channel: ChannelSettings, timeout_s: float) -> Non
     :raises ExtraMissing: The library of the channel's kind is not installed.
     """
     until = time.monotonic() + timeout_s
+    faults = []
+    for each in _apart(channel):
+        try:
+            _insist(message, each, until)
+        except NotDelivered as err:
+            faults.append(err)  # the other addressees must hear of it all the same
+    if faults:
+        raise faults[0]
+
+
+def _apart(channel: ChannelSettings) -> list[ChannelSettings]:
+    """A bot posts to its Slack channels one by one: what one of them refuses is not sent twice to another."""
+    if channel.kind != "slack" or slack_connection(channel).conn_type != "slack":
+        return [channel]
+    return [channel.model_copy(update={"to": (each,)}) for each in channel.to]
+
+
+def _insist(message: Message, channel: ChannelSettings, until: float) -> None:
     send = _SENDERS[channel.kind]
     for attempt in range(1, _ATTEMPTS + 1):
         try:
@@ -58,21 +77,14 @@ def deliver(message: Message, channel: ChannelSettings, timeout_s: float) -> Non
 
 
 def _slack(message: Message, channel: ChannelSettings, timeout_s: float) -> None:
-    conn_id = channel.connection or DEFAULT_CONNECTIONS["slack"]
-    found = connection(conn_id)
+    found = slack_connection(channel)
     mentions = channel.mentions if message.severity == "critical" else ()
     body = slack.render(message, mentions)
     if found.conn_type == "slackwebhook":
-        _slack_webhook(conn_id, body, timeout_s)
-    elif found.conn_type == "slack":
-        if not channel.to:
-            raise ConfigError(f"connection {conn_id!r} is a bot's: name Slack channels in `to`")
-        for each in channel.to:
-            _slack_api(conn_id, {**body, "channel": each}, timeout_s)
+        _slack_webhook(found.conn_id, body, timeout_s)
     else:
-        raise ConfigError(
-            f"connection {conn_id!r} is of type {found.conn_type!r}; Slack needs 'slack' or 'slackwebhook'"
-        )
+        (addressee,) = channel.to
+        _slack_api(found.conn_id, {**body, "channel": addressee}, timeout_s)
 
 
 def _slack_api(conn_id: str, body: dict[str, Any], timeout_s: float) -> None:  # Any: JSON values
@@ -121,7 +133,7 @@ def _email(message: Message, channel: ChannelSettings, timeout_s: float) -> None
         from airflow.providers.smtp.hooks.smtp import SmtpHook
     except ImportError as err:
         raise ExtraMissing("the SMTP provider", "smtp", "sending mail") from err
-    conn_id = channel.connection or DEFAULT_CONNECTIONS["email"]
+    conn_id = connection_id(channel)
 
     class Post(SmtpHook):
         """The stock hook with its ways to sign in, for a mail that is written already."""
@@ -134,12 +146,7 @@ def _email(message: Message, channel: ChannelSettings, timeout_s: float) -> None
                 client: Any = self._smtp_client  # Any: the hook's own, of either of its kinds
                 client.send_message(letter)
 
-    found = connection(conn_id)
-    sender = found.extra_dejson.get("from_email") or found.login or ""
-    if "@" not in sender:
-        raise ConfigError(
-            f"connection {conn_id!r} names no sender: set its field `From email` to an address"
-        )
+    sender = mail_sender(connection(conn_id))
     letter = mail.render(message, sender, channel.to)
     try:
         Post(smtp_conn_id=conn_id).send(letter)
@@ -159,7 +166,7 @@ def _email(message: Message, channel: ChannelSettings, timeout_s: float) -> None
 def _webhook(message: Message, channel: ChannelSettings, timeout_s: float) -> None:
     import httpx
 
-    found = connection(channel.connection or DEFAULT_CONNECTIONS["webhook"])
+    found = connection(connection_id(channel))
     body = web.render(message)
     headers = {
         **_headers(found),
@@ -171,25 +178,16 @@ def _webhook(message: Message, channel: ChannelSettings, timeout_s: float) -> No
         headers[web.SIGNATURE] = web.signature(body, found.password, int(time.time()))
     try:
         answer = httpx.post(
-            _url(found), content=body, headers=headers, timeout=timeout_s, follow_redirects=False
+            webhook_url(found),
+            content=body,
+            headers=headers,
+            timeout=timeout_s,
+            follow_redirects=False,
         )
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as err:
         raise _unreached("the webhook", err) from None
     if not answer.is_success:
         raise _refused("the webhook", answer.status_code, answer.headers)
-
-
-def _url(found: Connection) -> str:
-    host = found.host or ""
-    if "://" not in host:
-        host = f"{found.schema or 'https'}://{host}"
-    port = f":{found.port}" if found.port else ""
-    path = str(found.extra_dejson.get("path") or "")
-    if not host.startswith(("http://", "https://")) or host.endswith("://"):
-        raise ConfigError(
-            f"connection {found.conn_id!r} has no address: set its host to https://hooks.example.com"
-        )
-    return f"{host.rstrip('/')}{port}{'/' if path and not path.startswith('/') else ''}{path}"
 
 
 def _headers(found: Connection) -> dict[str, str]:

@@ -47,6 +47,14 @@ class SiteNotifier(BaseNotifier):
     kind: ClassVar[str | None] = None
     """The kind of channels that it is for; None for all."""
 
+    @property
+    def ends(self) -> str:
+        """What tells its channels from those of another notifier of the same task; empty for the site's.
+
+        Each remembers by itself what it has told: of two on one task, both must tell of the first failure.
+        """
+        return ""
+
     def __init__(
         self,
         *,
@@ -79,7 +87,8 @@ class SiteNotifier(BaseNotifier):
         seen = happening(context, self.ended, site)
         now = datetime.now(UTC)
         wanted = site.notify.tell if self.tell is None else self.tell
-        standing = _standing(seen, now, site, alone=self.told_by_tasks)
+        memory = _memory(seen, self.ends, site)
+        standing = _standing(seen, memory, now, site, alone=self.told_by_tasks)
         if standing is None or not standing.tell:
             return
         message = message_of(seen, standing, now, site)
@@ -89,7 +98,7 @@ class SiteNotifier(BaseNotifier):
         if not channels:
             log.info("message %r has no channel to go to", message.title)
         elif not send(message, channels, site) and seen.ended == "failure":
-            _forget(seen, standing, site)
+            _forget(memory, standing, site)
 
     def channels(self, site: Settings, team: str | None, severity: Severity) -> Channels:
         """Where a message goes, by the channels' names."""
@@ -103,6 +112,11 @@ class _ChannelNotifier(SiteNotifier):
     connection: str | None
     to: Sequence[str] = ()
     mentions: Sequence[str] = ()
+
+    @property
+    def ends(self) -> str:
+        """Its kind, and what it was given."""
+        return "-".join(filter(None, (self.kind, self.connection, *self.to)))
 
     def channels(self, site: Settings, team: str | None, severity: Severity) -> Channels:
         """The one that is given, else the site's of this kind."""
@@ -118,8 +132,7 @@ class _ChannelNotifier(SiteNotifier):
                 "mentions": tuple(self.mentions),
             }
         )
-        name = "-".join(filter(None, (self.kind, self.connection, *self.to)))
-        return {name: given}
+        return {self.ends: given}
 
 
 class SlackNotifier(_ChannelNotifier):
@@ -225,7 +238,9 @@ def _checked(tell: Iterable[Kind]) -> tuple[Kind, ...]:
     return given
 
 
-def _standing(seen: Happening, now: datetime, site: Settings, *, alone: bool) -> Standing | None:
+def _standing(
+    seen: Happening, memory: Journal, now: datetime, site: Settings, *, alone: bool
+) -> Standing | None:
     """How things stand after this; where nobody can remember, it is told as if it were the first time.
 
     :param alone: No success is told of it: what failed a window ago is another incident.
@@ -247,7 +262,7 @@ def _standing(seen: Happening, now: datetime, site: Settings, *, alone: bool) ->
         )
 
     try:
-        found = bounded(lambda: _memory(seen, site).step(change), site.notify.timeout_s)
+        found = bounded(lambda: memory.step(change), site.notify.timeout_s)
     except (PlatformError, OSError, TimeoutError, ValueError) as err:
         log.warning("earlier messages are out of reach: %s", type(err).__name__)
         found = None if seen.ended == "success" else change({})[1]
@@ -256,17 +271,18 @@ def _standing(seen: Happening, now: datetime, site: Settings, *, alone: bool) ->
     return found
 
 
-def _forget(seen: Happening, standing: Standing, site: Settings) -> None:
+def _forget(memory: Journal, standing: Standing, site: Settings) -> None:
     """Nobody took the message: the next failure is told, however soon it comes."""
     try:
         bounded(
-            lambda: _memory(seen, site).step(lambda state: incident.untold(state, standing)),
+            lambda: memory.step(lambda state: incident.untold(state, standing)),
             site.notify.timeout_s,
         )
     except (PlatformError, OSError, TimeoutError) as err:
         log.warning("earlier messages are out of reach: %s", type(err).__name__)
 
 
-def _memory(seen: Happening, site: Settings) -> Journal:
+def _memory(seen: Happening, ends: str, site: Settings) -> Journal:
     dag_id, task_id = seen.key
-    return journal(site, "incidents", dag_id, task_id or "~run")
+    told = f"{task_id or '~run'}@{ends}" if ends else task_id or "~run"
+    return journal(site, "incidents", dag_id, told)

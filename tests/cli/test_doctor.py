@@ -67,7 +67,10 @@ def test_a_new_site_is_fine_and_the_trial_of_its_root_leaves_nothing(
 
 def test_the_installed_program_reads_airflow_without_touching_its_home(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    text = "[core]\nexecutor = CeleryExecutor\n[metrics]\nstatsd_on = True\n"
+    text = (
+        "[core]\nexecutor = CeleryExecutor\n"
+        "[metrics]\nstatsd_on = True\nstatsd_influxdb_enabled = True\n"
+    )
     (home / "airflow.cfg").write_text(text, encoding="utf-8")
     result = subprocess.run([PROGRAM, "doctor"], capture_output=True, text=True, check=False)
     assert result.returncode == 1

@@ -108,6 +108,14 @@ def test_a_failure_reaches_slack_by_a_bot_with_all_that_there_is_to_say(
     )
 
 
+def test_a_slack_channel_that_is_gone_keeps_no_message_from_the_others(
+    agree: Agree, slack: Slack, caplog: pytest.LogCaptureFixture
+) -> None:
+    ran("boom", only(SlackNotifier(connection="slack_bot", to=["#gone", "#data", "#oncall"])))
+    assert [channel for channel, _ in slack.shown] == ["#data", "#oncall"]
+    assert "NotDelivered: Slack refused the message: channel_not_found" in caplog.text
+
+
 def test_a_failure_reaches_slack_by_a_webhook(agree: Agree, slack: Slack) -> None:
     ran("boom", only(SlackNotifier(connection="slack_hook")))
     ((channel, message),) = slack.shown
@@ -175,6 +183,18 @@ def test_what_goes_on_failing_is_told_once_in_a_window_then_with_its_count_then_
     assert len(slack.shown) == 3
     ran("boom", run_id="run-6")
     assert slack.shown[3][1]["text"] == "❌ shop.load failed: RuntimeError: boom"
+
+
+def test_two_notifiers_of_one_task_both_tell(agree: Agree, slack: Slack, mail: MailServer) -> None:
+    agree(CHANNELS)
+    told = [SlackNotifier(connection="slack_hook"), EmailNotifier(to="desk@example.com")]
+    given = {"on_failure_callback": told, "on_success_callback": told}
+    ran("boom", given)
+    ran("boom", given, run_id="again")
+    ran(None, given, run_id="well")
+    assert [message["text"][:2] for _, message in slack.shown] == ["❌ ", "💚 "]
+    subjects = [letter["Subject"] for letter in mail.letters()]
+    assert subjects == ["[failure] shop.load failed", "[recovered] shop.load works again"]
 
 
 def test_what_the_site_marks_is_critical_at_once(agree: Agree, slack: Slack) -> None:
@@ -289,10 +309,6 @@ def test_an_end_that_asks_to_wait_a_moment_gets_the_message_then(
     assert len({each.headers["idempotency-key"] for each in server.requests}) == 1
     server.on("/api/chat.postMessage", say(b"", 429, {"Retry-After": "0"}), slack._post)
     ran("boom", only(SlackNotifier(connection="slack_bot", to="#data")), run_id="2")
-    assert slack.shown == []  # within the window of the first message
-    with DAG("other", default_args=only(SlackNotifier(connection="slack_bot", to="#data"))):
-        task = Load(task_id="load", fault=OSError("gone"))
-    run_task(task, at=DAY, callbacks=True)
     assert [channel for channel, _ in slack.shown] == ["#data"]
 
 

@@ -85,6 +85,16 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str], str, str]] = {
         "25h",
         "25h",
     ),
+    "PlatformOpsNotTold": (
+        {f'platform_ops_messages_total{{{ORDERS},outcome="failed"}}': "_x5 1x60"},
+        {
+            f'platform_ops_messages_total{{{ORDERS},outcome="failed"}}': "1x180",
+            f'platform_ops_messages_total{{{ORDERS},outcome="sent"}}': "1x90 2x90",
+            f'platform_ops_messages_total{{{ORDERS},outcome="left_out"}}': "1x90 2x90",
+        },
+        "30m",
+        "2h",
+    ),
     "PlatformOpsNeverCame": (
         {"up": "1x300"},
         {f"platform_ops_committed_at_seconds{{{ORDERS}}}": "600x300"},
@@ -246,5 +256,9 @@ def test_alerts_fire_by_what_was_really_sent(scraped: tuple[Exporter, str]) -> N
         found = asked(scraped[1], 'ALERTS{alertstate="firing"}')
         return {(each["metric"]["alertname"], each["metric"]["entity"]) for each in found}
 
-    expected = {("PlatformOpsEmpty", "nothing"), ("PlatformOpsVerifyFailed", "forecast")}
+    expected = {
+        ("PlatformOpsEmpty", "nothing"),
+        ("PlatformOpsVerifyFailed", "forecast"),
+        ("PlatformOpsNotTold", "webhook-nowhere"),
+    }
     poll(lambda: expected <= firing(), "the alerts to fire", 60, interval_s=0.2)
