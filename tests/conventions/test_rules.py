@@ -132,6 +132,22 @@ NOT_FIRED = {
     "a password from elsewhere": HEAD + 'PASSWORD = os.environ["PASSWORD"]\n',
     "the name of a secret": HEAD + 'SECRET_KEY = "airflow/connections/weather"\n',
     "a placeholder": HEAD + 'PASSWORD = "<your password>"\nTOKEN = "changeme"\n',
+    "catch-up of a DAG that runs once": in_dag(
+        '@task\ndef load():\n    """Load."""\nload()', schedule='"@once"', catchup=None
+    ),
+    "catch-up of a DAG that runs all the time": in_dag(
+        '@task\ndef load():\n    """Load."""\nload()',
+        schedule="ContinuousTimetable()",
+        catchup=None,
+    ),
+    "the clock in a DAG that runs once, and has no interval to go by": in_dag(
+        '@task\ndef load():\n    """Load."""\n    return datetime.now()\nload()',
+        schedule='"@once"',
+    ),
+    "a file on a worker's disk that is only removed elsewhere": in_dag(
+        'BashOperator(task_id="a", bash_command="rm -rf /tmp/x && echo done")\n'
+        'BashOperator(task_id="b", bash_command="touch /tmp/x; cat /tmp/x")'
+    ),
     "an asset that something outside updates": in_dag(
         "pass", schedule='[Asset("lake", watchers=[watch])]', start_date=None, catchup=None
     ),

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["RULES", "writes"]
 
 _LOCAL: Final = re.compile(r"/(?:var/)?tmp/[\w./{}…%~-]+")
+_REMOVED: Final = re.compile(r"\brm\s+(?:-\w+\s+)*/(?:var/)?tmp/[^\s;&|]+")
 _CHOICES: Final = {
     "FTPFileTransmitOperator": "operation",
     "FTPSFileTransmitOperator": "operation",
@@ -42,6 +43,11 @@ _FETCH: Final = re.compile(
 )
 
 
+def _named(text: str) -> Iterator[str]:
+    """Paths that a text names, but for those that it only removes."""
+    yield from (each.rstrip("./") for each in _LOCAL.findall(_REMOVED.sub("", text)))
+
+
 def _handed_over(module: Module, agreed: Agreed) -> Iterator[Hit]:  # noqa: ARG001  as all checks
     users: dict[tuple[int, str], dict[str, int]] = defaultdict(dict)
     for task in module.tasks if "/tmp/" in module.text else ():  # noqa: S108  what is looked for
@@ -50,7 +56,8 @@ def _handed_over(module: Module, agreed: Agreed) -> Iterator[Hit]:  # noqa: ARG0
     for (_, path), tasks in users.items():
         names = list(tasks)
         if len(names) > 1:
-            message = f"{path} is handed over from {names[0]} by way of one worker's disk"
+            more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+            message = f"{path} lies on one worker's disk, between {names[0]} and {names[1]}{more}"
             yield Hit(tasks[names[1]], names[1], message)
 
 
@@ -70,10 +77,10 @@ def _paths(node: ast.AST) -> Iterator[tuple[int, str]]:
         text = "".join(
             str(each.value) if isinstance(each, ast.Constant) else "…" for each in node.values
         )
-        yield from ((node.lineno, each.rstrip("./")) for each in _LOCAL.findall(text))
+        yield from ((node.lineno, each) for each in _named(text))
     elif isinstance(node, ast.Constant):
         if isinstance(node.value, str) and "/tmp/" in node.value:  # noqa: S108  what is looked for
-            yield from ((node.lineno, each.rstrip("./")) for each in _LOCAL.findall(node.value))
+            yield from ((node.lineno, each) for each in _named(node.value))
     else:
         for child in ast.iter_child_nodes(node):
             yield from _paths(child)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RULES", "run_by"]
 
+_ONE_AFTER_ALL: Final = ("@once", "@continuous", "OnceTimetable", "ContinuousTimetable")
 _NULLABLE: Final = (
     "data_interval_end", "data_interval_start", "ds", "ds_nodash", "logical_date", "ts", "ts_nodash",
     "ts_nodash_with_tz",
@@ -59,6 +60,14 @@ def run_by(dag: DagFacts) -> str:
     if isinstance(schedule, str):
         return "time" if "." not in schedule or " " in schedule else "unknown"
     return "time" if short.endswith(("Timetable", "timedelta", "relativedelta")) else "unknown"
+
+
+def _has_intervals(dag: DagFacts) -> bool:
+    """Whether its runs stand for times one after another; catch-up and backfill mean nothing without."""
+    schedule: Any = dag.given("schedule")  # Any: whatever a schedule may be
+    name = schedule.name if isinstance(schedule, Called) else schedule
+    short = name.rpartition(".")[2] if isinstance(name, str) else type(name).__name__
+    return run_by(dag) == "time" and short not in _ONE_AFTER_ALL
 
 
 def _start(dag: DagFacts, agreed: Agreed) -> Iterator[Hit]:  # noqa: ARG001  as all checks
@@ -94,13 +103,15 @@ def start_dates(
 
 
 def _catchup(dag: DagFacts, agreed: Agreed) -> Iterator[Hit]:  # noqa: ARG001  as all checks
-    if not dag.loaded and run_by(dag) == "time" and dag.given("catchup") is MISSING:
+    if not dag.loaded and _has_intervals(dag) and dag.given("catchup") is MISSING:
         edits = dag.adding("catchup=False")
         yield Hit(dag.line, shown(dag), "runs by the clock, and does not say catchup", edits=edits)
 
 
 def _clock_in_code(module: Module, agreed: Agreed) -> Iterator[Hit]:  # noqa: ARG001  as all checks
-    if module.dags and all(run_by(dag) in ("asset", "none") for dag in module.dags):
+    if module.dags and not any(
+        _has_intervals(dag) or run_by(dag) == "unknown" for dag in module.dags
+    ):
         return
     owners: dict[object, str] = {
         each.made.function: each.name for each in module.tasks if each.made.function is not None
