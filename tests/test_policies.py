@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,8 +19,8 @@ from platform_ops.cli import main
 from platform_ops.entity import Entity, Manifest, Origin, Part, Slot
 from platform_ops.errors import ArchiveCorrupt, DeliveryRefused, SourceTruncated
 from platform_ops.ingest import ArchivingOperator
-from platform_ops.settings import Settings
 from platform_ops.testing.runner import TaskResult, run_task
+from tests.archive.places import Disk, Place, in_a_bucket
 from tests.fakes.statsd import Listener
 
 DAY = "2024-03-05"  # a Tuesday
@@ -57,9 +56,21 @@ def committed(ran: TaskResult) -> Manifest:
     return archive.manifest(ran.xcom)
 
 
+@pytest.fixture(params=["disk", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Where the archive is, and all evidence with it."""
+    made = Disk(tmp_path / "archive") if request.param == "disk" else in_a_bucket(request)
+    monkeypatch.setenv("PLATFORM_OPS__ARCHIVE__ROOT", made.root)
+    return made
+
+
+on_disk = pytest.mark.parametrize("place", ["disk"], indirect=True)
+"""For what does not depend on the store, and takes a history that takes its time."""
+
+
 @pytest.fixture
 def agree(
-    tmp_path: Path, platform_archive: Settings, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], None]:
     """Write what the site agrees on for the entity."""
     path = tmp_path / "platform.toml"
@@ -222,6 +233,7 @@ def test_what_an_earlier_revision_holds_is_not_copied(agree: Any) -> None:
     assert body_of(found) == b'{"a": '
 
 
+@on_disk
 def test_rows_that_the_check_counts_are_in_the_manifest(agree: Any) -> None:
     agree('on_unparsable = "warn"')
     manifest = committed(
@@ -232,7 +244,7 @@ def test_rows_that_the_check_counts_are_in_the_manifest(agree: Any) -> None:
     assert committed(delivered(part(b"{}\n{}\n", "x.bin"), day="2024-03-06")).rows == 2
 
 
-def test_a_limit_ends_a_delivery_before_its_end(agree: Any) -> None:
+def test_a_limit_ends_a_delivery_before_its_end(agree: Any, place: Place) -> None:
     agree("limit_bytes = 4194304")
     drawn: list[int] = []
 
@@ -246,6 +258,19 @@ def test_a_limit_ends_a_delivery_before_its_end(agree: Any) -> None:
     assert "large: big.bin: more than 4,194,304 bytes came, which is the limit" in str(ran.error)
     assert len(drawn) < 20
     assert kept()[0].size_bytes == 5 * MIB
+    assert body_of(kept()[0]) == bytes(5 * MIB)
+    assert place.unfinished() == []
+
+
+def test_a_large_delivery_is_evidence_to_the_byte(agree: Any, place: Place) -> None:
+    agree('on_unparsable = "fail"')
+    lines = [b'{"n": "%s"}\n' % (b"%d" % number * 1000) for number in range(8000)]
+    ran = delivered(Part("big.jsonl", [*lines, b"{"], Origin("test:")))
+    assert ran.state == "failed"
+    (found,) = kept()
+    assert found.size_bytes > 20 * MIB  # several parts of an upload
+    assert body_of(found) == b"".join(lines) + b"{"
+    assert place.unfinished() == []
 
 
 # --- The volume -----------------------------------------------------------------------------------
@@ -292,6 +317,7 @@ def test_far_fewer_rows_than_on_such_days_are_told_in_words(agree: Any) -> None:
     assert committed(delivered(part(b"x", rows=540), day="2024-03-07")).remarks == ()
 
 
+@on_disk
 def test_odd_days_of_the_past_do_not_move_the_bounds(agree: Any) -> None:
     agree('on_small = "skip"')
     for number, time in enumerate(days("2024-02-20", 14)):
@@ -300,6 +326,7 @@ def test_odd_days_of_the_past_do_not_move_the_bounds(agree: Any) -> None:
     assert committed(delivered(part(b"x", rows=950), day="2024-03-06")).remarks == ()
 
 
+@on_disk
 def test_too_few_captures_judge_nothing(agree: Any) -> None:
     agree('on_small = "fail"\nvolume_floor = 8')
     for time in days("2024-02-27", 7):
@@ -310,6 +337,7 @@ def test_too_few_captures_judge_nothing(agree: Any) -> None:
     assert delivered(part(b"x", rows=1), day="2024-03-06").state == "failed"
 
 
+@on_disk
 def test_bytes_serve_where_rows_are_not_known_and_each_map_key_has_its_own(agree: Any) -> None:
     agree('on_large = "fail"')
     for time in days("2024-02-20", 14):
@@ -321,6 +349,7 @@ def test_bytes_serve_where_rows_are_not_known_and_each_map_key_has_its_own(agree
     assert committed(delivered(part(b"x" * 90_000), map_key="wa")).remarks == ()
 
 
+@on_disk
 def test_hours_have_a_usual_of_their_own(agree: Any) -> None:
     agree('on_small = "fail"\ntimezone = "America/New_York"')
     for time in days("2024-02-20", 14):
@@ -357,13 +386,16 @@ def test_no_reader_and_no_check_of_the_archive_sees_it(refused: Evidence) -> Non
     assert json.loads(archive.root().read(record.key))["check"] == "unparsable"
 
 
-def test_it_is_removed_once_its_time_is_over(
-    refused: Evidence, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def long_ago(place: Place) -> None:
+    """Date all evidence before anybody's time for it."""
+    for key in place.objects():
+        if key.startswith("evidence/"):
+            place.date(key, datetime(2001, 9, 9, tzinfo=UTC))
+
+
+def test_it_is_removed_once_its_time_is_over(refused: Evidence, place: Place) -> None:
     assert removals(delete=True) == []
-    root = Path(archive.root().url.removeprefix("file://"))
-    for each in (root / "evidence").rglob("*"):
-        os.utime(each, (1_000_000_000, 1_000_000_000))
+    long_ago(place)
     (dry,) = removals()
     assert (dry.step, dry.done, "evidence_days = 90" in dry.reason) == ("remove", False, True)
     held = archive.hold(Entity.parse(ENTITY), reason="a lawsuit", by="legal")
@@ -374,22 +406,20 @@ def test_it_is_removed_once_its_time_is_over(
     assert list(archive.root().entries("evidence")) == []
 
 
-def test_a_damaged_record_does_not_keep_the_others_from_expiring(refused: Evidence) -> None:
-    root = Path(archive.root().url.removeprefix("file://"))
-    (whole,) = (root / "evidence/records").rglob("*.json")
-    damaged = whole.with_name("0" * 12 + ".json")
-    damaged.write_bytes(whole.read_bytes().replace(b"unparsable", b"unreadable"))
-    for each in (root / "evidence").rglob("*"):
-        os.utime(each, (1_000_000_000, 1_000_000_000))
+def test_a_damaged_record_does_not_keep_the_others_from_expiring(
+    refused: Evidence, place: Place
+) -> None:
+    (whole,) = (key for key in place.objects() if key.startswith("evidence/records/"))
+    damaged = f"{whole.rpartition('/')[0]}/{'0' * 12}.json"
+    place.write(damaged, place.read(whole).replace(b"unparsable", b"unreadable"))
+    long_ago(place)
     named, removed = archive.expire(delete=True)
     assert isinstance(named, LeftAlone)
-    assert named.url == f"file://{damaged}"
+    assert named.url == f"{place.root}/{damaged}"
     assert "damaged record of evidence" in named.message
     assert isinstance(removed, Removal)
     assert removed.done
-    assert [each.key for each in archive.root().entries("evidence")] == [
-        str(damaged.relative_to(root))
-    ]
+    assert [each.key for each in archive.root().entries("evidence")] == [damaged]
 
 
 def test_an_erasure_of_its_slot_takes_it_along(refused: Evidence) -> None:
@@ -398,7 +428,7 @@ def test_an_erasure_of_its_slot_takes_it_along(refused: Evidence) -> None:
     assert list(archive.root().entries("evidence")) == []
 
 
-def test_the_command_line_lists_it(refused: Evidence) -> None:
+def test_the_command_line_lists_it(refused: Evidence, place: Place) -> None:
     def said(*arguments: str) -> str:
         result = CliRunner().invoke(
             main, ["archive", "evidence", *arguments], env={"COLUMNS": "400"}
@@ -409,17 +439,18 @@ def test_the_command_line_lists_it(refused: Evidence) -> None:
     (line,) = said("--json").splitlines()
     told = json.loads(line)
     assert (told["entity"], told["check"], told["run"]) == (ENTITY, "unparsable", f"run-{DAY}")
-    assert Path(told["urls"][0].removeprefix("file://")).read_bytes() == b"[1"
+    assert place.read(told["urls"][0].removeprefix(f"{place.root}/")) == b"[1"
     assert "a.json: at byte 2 it ends in the middle" in said(ENTITY)
     assert told["urls"][0] in said()
     assert said("shop.others") == "nothing was refused\n"
 
 
-def test_it_is_listed_by_entity_and_a_damaged_record_is_told(refused: Evidence) -> None:
+def test_it_is_listed_by_entity_and_a_damaged_record_is_told(
+    refused: Evidence, place: Place
+) -> None:
     assert list(archive.evidence("shop.others")) == []
     assert list(archive.evidence()) == [refused]
     (record,) = archive.root().entries("evidence/records")
-    path = Path(archive.root().url.removeprefix("file://")) / record.key
-    path.write_bytes(path.read_bytes().replace(b"unparsable", b"accepted!!"))
+    place.write(record.key, place.read(record.key).replace(b"unparsable", b"accepted!!"))
     with pytest.raises(ArchiveCorrupt, match="damaged record of evidence"):
         list(archive.evidence())
