@@ -145,6 +145,7 @@ class _Stream:
             for group in _groups(batches, self.schema, self.group_rows):
                 writer.write_table(group, row_group_size=group.num_rows)
                 self.rows += group.num_rows
+                del group  # else it would be held while the next one is gathered
                 yield from sink.drained()
         yield from sink.drained()
 

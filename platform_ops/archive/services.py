@@ -27,6 +27,8 @@ __all__ = ["SERVICES", "Service", "client", "encrypted", "service_of"]
 
 _THIS_MACHINE: Final = ("127.0.0.1", "::1", "localhost")
 _ATTEMPTS: Final = "PLATFORM_OPS_STORE_ATTEMPTS"
+_TIMEOUT_S: Final = 60
+"""Longest that one request may take, its answer's body included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def client(
         return make(
             bucket,
             prefix=prefix.strip("/") or None,
-            client_options={"allow_http": endpoint.startswith("http://"), "timeout": "60s"},
+            client_options={"allow_http": endpoint.startswith("http://"), "timeout": f"{_TIMEOUT_S}s"},
             retry_config={
                 "max_retries": _attempts(service) - 1,
                 "retry_timeout": timedelta(seconds=60),

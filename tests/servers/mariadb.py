@@ -10,6 +10,7 @@ from typing import Any
 
 import pymysql
 
+from tests.servers.certificate import self_signed
 from tests.servers.program import free_port, home, program
 
 __all__ = ["MariaDb", "started"]
@@ -40,8 +41,11 @@ class MariaDb:
 
 
 @contextmanager
-def started(password: str = "archivist") -> Iterator[MariaDb]:
-    """Run it until the block ends."""
+def started(password: str = "archivist", *, tls: bool = False) -> Iterator[MariaDb]:
+    """Run it until the block ends.
+
+    :param tls: Whether it has a certificate, which nobody else vouches for.
+    """
     server = program("MARIADB", "mariadbd", "mariadb-server")
     with home() as place:
         data, first = place.folder / "data", place.folder / "first.sql"
@@ -76,6 +80,9 @@ def started(password: str = "archivist") -> Iterator[MariaDb]:
             "--default-time-zone=+00:00",
             f"--init-file={first}",
         ]
+        if tls:
+            public, key = self_signed(place.folder)
+            command += [f"--ssl-cert={public}", f"--ssl-key={key}"]
         # Not the port alone: told to end before it has read its first file, it may never do so.
         with place.started(command, lambda: _knows(port, password)):
             yield MariaDb(port, password)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 
+from tests.servers.certificate import self_signed
 from tests.servers.program import free_port, home, program
 
 __all__ = ["Postgres", "started"]
@@ -45,8 +47,11 @@ class Postgres:
 
 
 @contextmanager
-def started(password: str = "archivist") -> Iterator[Postgres]:
-    """Run it until the block ends."""
+def started(password: str = "archivist", *, tls: bool = False) -> Iterator[Postgres]:
+    """Run it until the block ends.
+
+    :param tls: Whether it has a certificate, which nobody else vouches for.
+    """
     server = program("POSTGRES", "postgres", "postgresql").resolve()
     with home() as place:
         cluster, secret = place.folder / "cluster", place.folder / "password"
@@ -58,13 +63,18 @@ def started(password: str = "archivist") -> Iterator[Postgres]:
             *("--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"),
         )
         port = free_port()
-        settings = {
+        settings: dict[str, object] = {
             "port": port,
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
             "fsync": "off",
             "timezone": "UTC",
         }
+        if tls:
+            public, key = self_signed(place.folder)
+            os.chown(key, place.identity.get("user", -1), -1)
+            key.chmod(0o600)  # else the server refuses it
+            settings |= {"ssl": "on", "ssl_cert_file": public, "ssl_key_file": key}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with place.started(
             [server, "-D", cluster, *options],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -31,6 +31,7 @@ class Tansu:
 
     bootstrap: Line
     port: int
+    process_id: int
     _names: Iterator[int] = field(default_factory=lambda: count(1))
 
     @property
@@ -54,6 +55,20 @@ class Tansu:
             producer.produce(topic, **{"partition": 0, **each})
         assert producer.flush(60) == 0
 
+    def produce_many(self, topic: str, values: Iterable[bytes]) -> None:
+        """Append as many records as there are values, in batches; the last one is a batch of its own."""
+        producer = Producer(
+            {**self.configuration, "batch.size": 1 << 20, "linger.ms": 20, "acks": 1}
+        )
+        last = b""
+        for each in values:
+            producer.produce(topic, each, partition=0, on_delivery=_delivered)
+            while len(producer) > 20_000:
+                producer.poll(0.05)
+            last = each
+        assert producer.flush(60) == 0
+        self.produce(topic, {"value": last})
+
     def make_anew(self, topic: str) -> None:
         """Delete a topic, and make another of its name."""
         admin = AdminClient(self.configuration)
@@ -68,6 +83,10 @@ class Tansu:
             return int(found.offset)
         finally:
             consumer.close()
+
+
+def _delivered(error: object, _: object) -> None:
+    assert error is None, error
 
 
 @contextmanager
@@ -90,7 +109,7 @@ def started(*options: str | Path) -> Iterator[Tansu]:
             *options,
         ]
         with (
-            place.started(command, lambda: listens(port)),
+            place.started(command, lambda: listens(port)) as process,
             line(port) as bootstrap,
         ):
-            yield Tansu(bootstrap, port)
+            yield Tansu(bootstrap, port, process.pid)

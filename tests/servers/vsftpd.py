@@ -67,8 +67,11 @@ class Vsftpd:
 
 
 @contextmanager
-def started() -> Iterator[Vsftpd]:
-    """Run it until the block ends."""
+def started(**options: object) -> Iterator[Vsftpd]:
+    """Run it until the block ends.
+
+    :param options: Settings beside those that it needs here.
+    """
     server = program("VSFTPD", "vsftpd", "vsftpd")
     with tempfile.TemporaryDirectory(prefix="vsftpd-") as name:
         folder, port = Path(name), free_port()
@@ -78,7 +81,7 @@ def started() -> Iterator[Vsftpd]:
         (folder / "served").chmod(0o755)
         (folder / "passwords").write_text(f"{PASSWORD}\n")
         certificate = _new_certificate(folder)
-        settings = {
+        settings: dict[str, object] = {
             "listen": "YES",
             "background": "NO",
             "listen_address": "127.0.0.1",
@@ -104,6 +107,7 @@ def started() -> Iterator[Vsftpd]:
             "xferlog_enable": "YES",
             "log_ftp_protocol": "YES",
             "vsftpd_log_file": folder / "protocol",
+            **options,
         }
         if os.geteuid() == 0:
             # It enters that user's home before anon_root: nobody has none.

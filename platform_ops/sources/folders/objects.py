@@ -27,6 +27,7 @@ __all__ = ["ObjectFolder", "bucket_of"]
 
 _READ_BYTES: Final = 4 << 20
 _NO_BUCKET: Final = re.compile("<Code>(NoSuchBucket|ContainerNotFound)</Code>")
+_DISTRUSTED: Final = "InvalidCertificate("
 _REFUSAL: Final = re.compile(r"status code: 40[13] ")
 
 
@@ -96,6 +97,7 @@ class ObjectFolder(Folder):
         """Turn the client's errors into ours; never in its own words, which quote the request."""
         from obstore.exceptions import (
             BaseError,
+            InvalidPathError,
             PermissionDeniedError,
             PreconditionError,
             UnauthenticatedError,
@@ -106,10 +108,19 @@ class ObjectFolder(Folder):
             yield
         except PreconditionError:
             raise SourceChanged(f"{where}: was replaced while it was read") from None
+        except (InvalidPathError, ValueError) as err:
+            raise SourceRejected(
+                f"{where}: a key there that the client cannot take, such as one with the end of a line "
+                f"({type(err).__name__}); rename it, or name a folder= without it"
+            ) from None
         except (FileNotFoundError, BaseError, OSError) as err:
             said = str(err)
             if _NO_BUCKET.search(said):
                 raise SourceRejected(f"{self.address}: no such bucket; check folder=") from None
+            if _DISTRUSTED in said:
+                raise SourceRejected(
+                    f"{where}: its certificate is not to be trusted; check the endpoint of {self._who}"
+                ) from None
             refused = (PermissionDeniedError, UnauthenticatedError, PermissionError)
             if isinstance(err, refused) or _REFUSAL.search(said):
                 raise SourceRejected(
@@ -119,10 +130,6 @@ class ObjectFolder(Folder):
             if isinstance(err, FileNotFoundError):
                 raise SourceUnavailable(f"{where}: is gone") from None
             raise SourceUnavailable(f"{where}: {type(err).__name__}") from None
-        except ValueError as err:
-            raise SourceRejected(
-                f"{where}: a key there that the client cannot take ({type(err).__name__})"
-            ) from None
 
 
 def bucket_of(folder: str) -> tuple[str, str]:

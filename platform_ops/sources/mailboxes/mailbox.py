@@ -244,7 +244,9 @@ class Mailbox:
         return piece
 
     def _piece(self, uid: int, start: int) -> tuple[int, bytes | None]:
-        wanted = f"(RFC822.SIZE BODY.PEEK[]<{start}.{PIECE_BYTES}>)"
+        # The size once: of a message that it has not counted yet, a server reads all to tell it.
+        size_too = "" if start else "RFC822.SIZE "
+        wanted = f"({size_too}BODY.PEEK[]<{start}.{PIECE_BYTES}>)"
         with self._told(f"reading message {uid}", SourceTruncated):
             typ, data = self._live.uid("FETCH", str(uid), wanted)
         if typ != "OK" and "EXPUNGEISSUED" not in str(data):

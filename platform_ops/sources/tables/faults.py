@@ -18,6 +18,8 @@ from platform_ops.errors import PlatformError, SourceError, SourceRejected, Sour
 __all__ = ["translated"]
 
 _ADVICE: Final = {
+    "certificate": "its certificate is not to be trusted; check the host, or name the right authority in "
+    "the connection's extra, as sslrootcert or ssl_ca",
     "login": "wrong user or password, or no right to connect; check the connection",
     "database": "there is no such database; check the connection's schema",
     "table": "there is no such table or view, or it was dropped; check table= and the query",
@@ -56,6 +58,11 @@ _BY_WORDS: Final = (  # where a driver gives no code: libpq at the door, SQLite,
     (r"(date|timestamp) too (large|small)|not supported by Python", "value"),
     (r"syntax error|Parser Error|incomplete input", "syntax"),
 )
+_DISTRUSTED: Final = re.compile(
+    r"certificate.verify.failed|certificate for .* does not match|root certificate file",
+    re.IGNORECASE,
+)
+"""What every driver of a TLS library says; the codes beside it are those of any failed connection."""
 _PASSING_SQLSTATE: Final = ("08", "40", "53", "55", "57", "58", "XX")
 _PASSING_WORDS: Final = re.compile(
     r"locked|unable to open|cannot open database|disk I/O|IO Error|"
@@ -101,7 +108,7 @@ def _fault(err: Exception, where: str) -> SourceError:
     state = getattr(err, "sqlstate", None) or getattr(err, "pgcode", None) or _state_in(str(err))
     number = err.args[0] if err.args and isinstance(err.args[0], int) else None
     code = f"{type(err).__name__}{f' {state or number}' if state or number else ''}"
-    reason = _reason(state, number, str(err))
+    reason = "certificate" if _DISTRUSTED.search(str(err)) else _reason(state, number, str(err))
     if reason:
         return SourceRejected(f"{where}: {_ADVICE[reason]} ({code})")
     if _passes(err, state, str(err)):

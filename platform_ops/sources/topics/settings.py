@@ -23,7 +23,12 @@ _SETTINGS: Final = {
     # Never jump where an offset is gone: that is for on_gap= to decide.
     "auto.offset.reset": "error",
 }
-_DEFAULTS: Final = {"isolation.level": "read_committed", "fetch.wait.max.ms": 100, "log_level": 2}
+_DEFAULTS: Final = {
+    "isolation.level": "read_committed",
+    "fetch.wait.max.ms": 100,
+    "queued.max.messages.kbytes": 16 << 10,  # read ahead, of each partition; 64 MiB else
+    "log_level": 2,
+}
 
 
 def consumer_of(conn_id: str, told: Callable[[KafkaError], object]) -> Consumer:
