@@ -69,9 +69,7 @@ on_disk = pytest.mark.parametrize("place", ["disk"], indirect=True)
 
 
 @pytest.fixture
-def agree(
-    tmp_path: Path, place: Place, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[str], None]:
+def agree(tmp_path: Path, place: Place, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Write what the site agrees on for the entity."""
     path = tmp_path / "platform.toml"
     monkeypatch.setenv("PLATFORM_OPS_CONFIG", str(path))

@@ -127,7 +127,10 @@ def client(
         return make(
             bucket,
             prefix=prefix.strip("/") or None,
-            client_options={"allow_http": endpoint.startswith("http://"), "timeout": f"{_TIMEOUT_S}s"},
+            client_options={
+                "allow_http": endpoint.startswith("http://"),
+                "timeout": f"{_TIMEOUT_S}s",
+            },
             retry_config={
                 "max_retries": _attempts(service) - 1,
                 "retry_timeout": timedelta(seconds=60),

@@ -133,7 +133,7 @@ class Dovecot:
             assert typ == "OK", said
 
     def deliver_large(self, login: str, pieces: Iterable[bytes]) -> None:
-        """Put a message into the inbox as another server does, whatever its size: it is in nobody's memory."""
+        """Put a message of any size into the inbox, piece by piece, past the server."""
         with self.client(login) as client:
             client.select("INBOX")  # which makes it
         inbox = self.folder / "mail" / login

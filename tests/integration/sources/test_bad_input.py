@@ -205,9 +205,7 @@ def test_a_database_whose_certificate_is_not_to_be_trusted(
 
 
 @pytest.mark.parametrize("protocol", ["sftp", "ftp"])
-def test_a_file_that_grows_while_it_is_read(
-    protocol: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_grows_while_it_is_read(protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with grown(protocol, monkeypatch) as (operator, arguments):
         said = passing(take(operator, **arguments), SourceChanged)
     assert "growing.csv: changed while it was read" in said
