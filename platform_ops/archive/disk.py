@@ -8,7 +8,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,8 +34,10 @@ READ_SMALL_BYTES = 1 << 16
 TEMP = ".tmp"
 """Folder of unfinished files below the root: one filesystem, so that a link can publish them."""
 
-BYTES_BETWEEN_SYNCS = 64 << 20
+BYTES_BETWEEN_SYNCS = 16 << 20
 """Bytes after which the disk is told to start: the last sync then has little left to wait for."""
+BYTES_UNSYNCED_AT_MOST = 64 << 20
+"""Bytes after which whoever writes waits for a disk that is slower than the source."""
 
 _PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EAGAIN, errno.ENFILE, errno.EMFILE}
 
@@ -211,24 +214,54 @@ class _Occupied(Exception):
 
 def _fill(descriptor: int, path: Path, chunks: Iterable[bytes]) -> None:
     """Write every chunk and make them durable; errors of the source pass through unchanged."""
-    unsynced = 0
-
-    def write(batch: bytes) -> None:
-        nonlocal unsynced
-        with _storage_errors(path):
-            _write_all(descriptor, batch)
-            unsynced += len(batch)
-            if unsynced >= BYTES_BETWEEN_SYNCS:
-                os.fdatasync(descriptor)
-                unsynced = 0
-
     try:
-        write_ahead(chunks, write)
-        with _storage_errors(path):
-            os.fsync(descriptor)
+        with ThreadPoolExecutor(1, "archive-sync") as thread:  # it starts with the first task
+            syncs = _Syncs(descriptor, thread)
+
+            def write(batch: Sequence[bytes]) -> None:
+                with _storage_errors(path):
+                    for chunk in batch:
+                        _write_all(descriptor, chunk)
+                    syncs.wrote(sum(map(len, batch)))
+
+            write_ahead(chunks, write)
+            with _storage_errors(path):
+                syncs.settle()
+                os.fsync(descriptor)
     finally:
         with _storage_errors(path):
             os.close(descriptor)
+
+
+class _Syncs:
+    """Lets the disk work while more is written: one sync at a time, of what was written before it.
+
+    :param thread: Of one worker, which is waited for before the descriptor is closed.
+    """
+
+    def __init__(self, descriptor: int, thread: ThreadPoolExecutor) -> None:
+        self._descriptor, self._thread = descriptor, thread
+        self._running: Future[None] | None = None
+        self._unsynced_bytes = 0
+
+    def wrote(self, size_bytes: int) -> None:
+        """Start the next sync where enough was written; wait for one that falls far behind."""
+        self._unsynced_bytes += size_bytes
+        if self._unsynced_bytes < BYTES_BETWEEN_SYNCS:
+            return
+        if (
+            self._running is None
+            or self._running.done()
+            or self._unsynced_bytes >= BYTES_UNSYNCED_AT_MOST
+        ):
+            self.settle()
+            self._running = self._thread.submit(os.fdatasync, self._descriptor)
+            self._unsynced_bytes = 0
+
+    def settle(self) -> None:
+        """Wait for the sync that runs: the kernel tells an error once, and it may have told it there."""
+        if self._running is not None:
+            self._running.result()
 
 
 def _link(temp: Path, path: Path) -> None:

@@ -7,7 +7,7 @@ preconditions" and "XML API multipart uploads"; Azure Blob Storage, "Put Blob" a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -134,9 +134,10 @@ class ObjectStore:
                 self._client, key, buffer_size=MULTIPART_BYTES, max_concurrency=PARTS_IN_FLIGHT
             )
 
-        def write(batch: bytes) -> None:
+        def write(batch: Sequence[bytes]) -> None:
             with self._store_errors(key):
-                writer.write(batch)
+                for chunk in batch:
+                    writer.write(chunk)
 
         try:
             size_bytes = write_ahead(chunks, write)

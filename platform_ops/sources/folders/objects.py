@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ObjectFolder", "bucket_of"]
 
-_READ_BYTES: Final = 4 << 20
+_READ_BYTES: Final = 256 << 10
+"""Bytes handed over at once: small enough that the allocator has room for them from those before."""
 _NO_BUCKET: Final = re.compile("<Code>(NoSuchBucket|ContainerNotFound)</Code>")
 _DISTRUSTED: Final = "InvalidCertificate("
 _REFUSAL: Final = re.compile(r"status code: 40[13] ")

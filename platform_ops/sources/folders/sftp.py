@@ -21,6 +21,7 @@ from airflow.providers.sftp.hooks.sftp import SFTPHookAsync
 
 from platform_ops.errors import ConfigError, SourceError, SourceRejected, SourceUnavailable
 from platform_ops.sources.folders import TIMEOUT_S, Folder, RemoteFile, child, shown
+from platform_ops.sources.folders.readahead import ReadAhead
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -33,8 +34,6 @@ if not logging.getLogger("asyncssh").level:
     # It tells of each packet's fate, in a task's log; a site that sets a level of its own keeps it.
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
 
-_BLOCK_BYTES: Final = 4 << 20
-"""Bytes asked for at once, in many requests on their way together; another block is ahead of it."""
 _CIPHERS: Final = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
 """First of what is offered: processors have AES built in, and ChaCha20 costs a fifth of the speed."""
 _MISSING: Final = (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath)
@@ -84,26 +83,17 @@ class SftpFolder(Folder):
     def read(self, file: RemoteFile, offset: int = 0) -> Iterator[bytes]:
         if offset >= file.size_bytes:
             return
-        handle = self._do(file.path, self._opened(file.path))
-        starts = iter(range(offset, file.size_bytes, _BLOCK_BYTES))
-
-        async def block(start: int) -> bytes:
-            data = await handle.read(min(_BLOCK_BYTES, file.size_bytes - start), start)
-            return bytes(data)  # type: ignore[arg-type]  # text it is where a file was opened for text
-
+        ahead = self._do(file.path, self._ahead(file, offset))
+        coming = self._start(ahead.block())
         try:
-            ahead = [self._start(block(next(starts)))]
-            while ahead:
-                if (start := next(starts, None)) is not None:
-                    ahead.append(self._start(block(start)))
-                data = self._wait(file.path, ahead.pop(0))
-                if not data:
-                    return
-                yield data
+            while pieces := self._wait(file.path, coming):
+                coming = self._start(ahead.block())
+                yield from pieces
         finally:
+            coming.cancel()
             if self._sftp is not None:
                 with suppress(SourceError):
-                    self._do(file.path, handle.close())
+                    self._do(file.path, ahead.stop())
 
     def move(self, path: str, target: str) -> None:
         self._do(path, self._moved(path, target))
@@ -145,9 +135,11 @@ class SftpFolder(Folder):
         except _MISSING:
             return None
 
-    async def _opened(self, path: str) -> asyncssh.SFTPClientFile:
+    async def _ahead(self, file: RemoteFile, offset: int) -> ReadAhead:
         client = await self._client()
-        return await client.open(path, "rb")
+        handle = await client.open(file.path, "rb", block_size=0)
+        piece_bytes = client.limits.max_read_len
+        return ReadAhead(handle, (offset, file.size_bytes), piece_bytes, TIMEOUT_S)
 
     async def _moved(self, path: str, target: str) -> None:
         client = await self._client()
@@ -160,7 +152,7 @@ class SftpFolder(Folder):
             await client.remove(path)
 
     def _do(self, path: str, work: Coroutine[Any, Any, Result]) -> Result:  # Any: a coroutine's own
-        done: Result = self._wait(path, self._start(work))
+        done: Result = self._wait(path, self._start(asyncio.wait_for(work, TIMEOUT_S)))
         return done
 
     def _start(self, work: Coroutine[Any, Any, Result]) -> Any:  # Any: a future of either kind
@@ -168,7 +160,7 @@ class SftpFolder(Folder):
             self._loop = asyncio.new_event_loop()
             self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
             self._thread.start()
-        return asyncio.run_coroutine_threadsafe(asyncio.wait_for(work, TIMEOUT_S), self._loop)
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def _wait(self, path: str, future: Any) -> Any:  # Any: whatever the work gives
         try:
