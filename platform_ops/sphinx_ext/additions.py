@@ -12,7 +12,7 @@ from platform_ops.registry.docstrings import plain
 from platform_ops.registry.model import Addition, Option
 from platform_ops.sphinx_ext.directives import CatalogDirective
 from platform_ops.sphinx_ext.elements import badge, code, link, paragraph, table, term, xref
-from platform_ops.sphinx_ext.parts import part_docname, range_title
+from platform_ops.sphinx_ext.parts import range_title
 
 __all__ = ["AdditionIndexDirective", "OptionIndexDirective"]
 
@@ -83,15 +83,8 @@ class OptionIndexDirective(CatalogDirective):
         part = self.options.get("part", 1)
         if part > len(pages) or not pages[part - 1]:
             return [paragraph("There are none.")]
-        shown: list[nodes.Node] = []
-        docname = self.site.index_docname("option")
-        if len(pages) > 1:
-            titles = [range_title([f"[{each.section}]" for each in rows]) for rows in pages]
-            shown.append(self.parts(docname, titles, part))
-        if part == 1 and len(pages) > 1:
-            more = range(2, len(pages) + 1)
-            shown.append(self.toctree([part_docname(docname, number) for number in more]))
-        return shown + [
+        titles = [range_title([f"[{each.section}]" for each in rows]) for rows in pages]
+        return self.part_links("option", titles, part) + [
             self._section(name, list(rows))
             for name, rows in groupby(pages[part - 1], key=lambda each: each.section)
         ]

@@ -101,6 +101,15 @@ class CatalogDirective(SphinxDirective):
             items.append(nodes.list_item("", paragraph(line)))
         return nodes.bullet_list("", *items, classes=["airflow-parts"])
 
+    def part_links(self, kind: str, titles: Sequence[str], current: int) -> list[nodes.Node]:
+        """The links above, and the navigation to all parts in the first; nothing for a short list."""
+        if len(titles) < 2:
+            return []
+        docname = self.site.index_docname(kind)
+        links = self.parts(docname, titles, current)
+        more = [part_docname(docname, number) for number in range(2, len(titles) + 1)]
+        return [links, self.toctree(more)] if current == 1 else [links]
+
     def parsed(self, lines: Iterable[str]) -> list[nodes.Node]:
         """The page's own directives: generated reStructuredText, run where this one stands."""
         box = nodes.container()

@@ -21,7 +21,7 @@ from platform_ops.sphinx_ext.site import Paged, Site, data_kind
 
 __all__ = ["generated_pages"]
 
-_PARTED = (*CLASS_KINDS, "option")  # kinds whose lists may be divided over several pages
+_PARTED = (*CLASS_KINDS, "option", "setting")  # kinds whose lists may be divided over several pages
 
 
 def generated_pages(site: Site, *, changes: bool = False) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
+from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from platform_ops.registry.docstrings import first_sentence
@@ -17,7 +18,7 @@ from platform_ops.registry.model import ClassEntry
 
 if TYPE_CHECKING:
     from platform_ops.registry.method_model import Method
-    from platform_ops.registry.model import Option
+    from platform_ops.registry.model import Option, Setting
     from platform_ops.sphinx_ext.site import Site
 
 __all__ = ["ROOM", "Parts", "divided", "part_docname", "range_title"]
@@ -29,6 +30,7 @@ _METHOD = 330  # bytes of the tags around a method, with its anchors
 _FIELD = 110
 _PARAMETER = 480
 _OPTION = 620
+_SETTING = 420
 _LINE = 240
 _HEAD = 3_000  # badges, import line, inherited names, relatives, source
 
@@ -36,6 +38,9 @@ _Item = TypeVar("_Item")
 
 Grouped = tuple[str, ClassEntry]
 """A class, and the heading that it stands under in the list of its kind."""
+
+SettingSection = tuple[str, tuple["Setting", ...]]
+"""A section of the settings file by name, and what can be set there."""
 
 
 class Parts:
@@ -92,10 +97,19 @@ class Parts:
         ordered = sorted(self._site.catalog.options, key=lambda each: each.section)
         return divided(ordered, option_weight)
 
+    @cached_property
+    def settings(self) -> tuple[tuple[SettingSection, ...], ...]:
+        """Sections of the settings file by page, in their order; none is torn apart."""
+        grouped = groupby(self._site.catalog.settings, key=lambda each: each.section)
+        sections = [(name, tuple(rows)) for name, rows in grouped]
+        return divided(sections, lambda section: sum(map(setting_weight, section[1])))
+
     def of(self, kind: str) -> int:
         """How many pages list a kind."""
         if kind == "option":
             return len(self.options)
+        if kind == "setting":
+            return len(self.settings)
         return len(self.index(kind))
 
 
@@ -155,6 +169,11 @@ def _line_weight(row: Grouped) -> int:
 def option_weight(option: Option) -> int:
     """Bytes of an option of Airflow's configuration."""
     return _OPTION + round(1.1 * len(option.description)) + 4 * len(option.name)
+
+
+def setting_weight(setting: Setting) -> int:
+    """Bytes of a site's own setting."""
+    return _SETTING + round(1.2 * len(setting.description)) + 4 * len(setting.name)
 
 
 def range_title(members: Sequence[str]) -> str:

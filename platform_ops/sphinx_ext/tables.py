@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import groupby
+from typing import Any, ClassVar
 
 from docutils import nodes
+from docutils.parsers.rst import directives
 
 from platform_ops.registry.model import ErrorEntry, Metric, Setting
 from platform_ops.sphinx_ext.directives import CatalogDirective
 from platform_ops.sphinx_ext.elements import badge, code, paragraph, table, term, xref
+from platform_ops.sphinx_ext.parts import range_title
 
 __all__ = [
     "ErrorsDirective",
@@ -68,16 +70,23 @@ def metric_names(metrics: Sequence[Metric]) -> nodes.paragraph:
 
 
 class SettingsDirective(CatalogDirective):
-    """``airflow:settings``: every setting, by section."""
+    """``airflow:settings``: every setting, by section.
+
+    A long list has several pages; ``:part:`` says which one this is.
+    """
+
+    option_spec: ClassVar[dict[str, Any]] = {"part": directives.positive_int}  # Any: docutils' type
 
     def run(self) -> list[nodes.Node]:
         """One section for each table of the settings file."""
         self.domain.note_use("settings")
-        settings = self.site.catalog.settings
-        return [
-            self._section(name, list(rows))
-            for name, rows in groupby(settings, key=lambda each: each.section)
-        ]
+        pages = self.site.parts.settings
+        part = self.options.get("part", 1)
+        if part > len(pages) or not pages[part - 1]:
+            return [paragraph("There are none.")]
+        titles = [range_title([_heading(name) for name, _ in sections]) for sections in pages]
+        shown = self.part_links("setting", titles, part)
+        return shown + [self._section(name, rows) for name, rows in pages[part - 1]]
 
     def _section(self, name: str, settings: Sequence[Setting]) -> nodes.Node:
         ids = [f"setting-{each.name}" for each in settings]
@@ -92,7 +101,11 @@ class SettingsDirective(CatalogDirective):
         shown = table(("Key", "Meaning"), rows, classes=["airflow-settings"], ids=ids)
         summary = _HEADED.sub("", settings[0].section_description)
         lead = self.prose.blocks(summary[:1].upper() + summary[1:], f"section {name}")
-        return self.section(f"[{name}]" if name else "Top level", *lead, shown)
+        return self.section(_heading(name), *lead, shown)
+
+
+def _heading(section: str) -> str:
+    return f"[{section}]" if section else "Top level"
 
 
 def _value(setting: Setting) -> nodes.paragraph:

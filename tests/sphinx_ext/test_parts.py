@@ -7,7 +7,9 @@ import zlib
 import pytest
 from bs4 import BeautifulSoup, Tag
 
+from platform_ops.registry.model import Catalog, Setting
 from platform_ops.sphinx_ext.parts import divided
+from platform_ops.sphinx_ext.site import Site
 from tests.roots import Root, copied
 
 LIMIT_BYTES = 60_000
@@ -41,6 +43,21 @@ def test_parts_keep_the_order_and_the_limit() -> None:
     assert [each for part in parts for each in part] == list(range(100))
     assert max(map(len, parts)) * 7 <= 100
     assert min(map(len, parts)) >= 10
+
+
+def test_settings_are_divided_between_sections_alone() -> None:
+    settings = tuple(
+        Setting(f"s{part}.k{number}", f"s{part}", "str", "", False, "Says what. " * 30)
+        for part in range(6)
+        for number in range(20)
+    )
+    site = Site(Catalog(settings=settings), prefix="", source_url="", dag_folders={})
+
+    pages = site.parts.settings
+
+    assert site.parts.of("setting") == len(pages) > 1
+    assert [name for page in pages for name, _ in page] == [f"s{part}" for part in range(6)]
+    assert tuple(each for page in pages for _, rows in page for each in rows) == settings
 
 
 @pytest.fixture(scope="module")
