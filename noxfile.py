@@ -197,6 +197,7 @@ def docs(session: nox.Session) -> None:
     session.install("--editable", ".[all]", "--group", "demo", *LOCKED)
     session.run("platform-ops", "lint", "docs/examples")
     session.run("platform-ops", "docs", "examples", "docs")
+    session.run("python", "docs/_ext/site_archive.py")
     session.run("platform-ops", "docs", "check", "docs", "--strict")
     for builder in session.posargs or ["html"]:
         session.run(

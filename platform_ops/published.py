@@ -125,6 +125,8 @@ def _columns(newest: Manifest, settings: Settings) -> tuple[Column, ...]:
         return ()
     kind = newest.payloads[0].media_type
     try:
+        if "parquet" in kind:
+            return _parquet_columns(newest, settings)
         with archive.open(archive.refer(newest).to_dict(), verify=False, settings=settings) as body:
             head = body.read(_HEAD_BYTES).decode("utf-8", "replace")
         if "csv" in kind:
@@ -134,6 +136,15 @@ def _columns(newest: Manifest, settings: Settings) -> tuple[Column, ...]:
     except (PlatformError, OSError, ValueError):
         return ()
     return ()
+
+
+def _parquet_columns(newest: Manifest, settings: Settings) -> tuple[Column, ...]:
+    """Of its first rows, or of none where it has none; pyarrow reads them, where it is installed."""
+    ref = archive.refer(newest).to_dict()
+    rows = archive.batches(ref, verify=False, settings=settings)
+    first = next(rows, None)
+    schema = first.schema if first is not None else archive.as_arrow(ref, settings).schema
+    return tuple(Column(each.name, str(each.type)) for each in schema)
 
 
 def _json_columns(head: str) -> tuple[Column, ...]:

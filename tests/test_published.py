@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from platform_ops import archive
@@ -35,12 +38,12 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"file://{tmp_path}/archive"
 
 
-def _archive(day: int, body: bytes) -> None:
+def _archive(day: int, body: bytes, media_type: str = "text/csv") -> None:
     slot = Slot(Entity("weather", "daily"), datetime(2026, 11, day, tzinfo=UTC))
     run = RunIdentity("dag", "task", f"run-{day}-{len(body)}")
     with archive.session(slot, run) as session:
         origin = Origin("https://example.com")
-        session.write(Part("day.csv", [body], origin, media_type="text/csv", rows=1))
+        session.write(Part("day.csv", [body], origin, media_type=media_type, rows=1))
 
 
 def test_agreement_place_and_arrivals_are_handed_out(root: str) -> None:
@@ -60,6 +63,19 @@ def test_agreement_place_and_arrivals_are_handed_out(root: str) -> None:
     assert (never.arrivals, never.last_arrived) == ((), "")
     assert found.sources[0].description == "The weather service."
     assert found.live
+
+
+@pytest.mark.parametrize("rows", [[1, 2], []])
+def test_columns_of_parquet_have_their_types(root: str, rows: list[int]) -> None:
+    table = pa.table({"id": pa.array(rows, pa.int32()), "name": pa.array(["x"] * len(rows))})
+    out = BytesIO()
+    pq.write_table(table.cast(pa.schema({"id": pa.int32(), "name": pa.string()})), out)
+    _archive(17, out.getvalue(), "application/vnd.apache.parquet")
+
+    daily, _ = published(_NOW).entities
+
+    assert daily.format == "application/vnd.apache.parquet"
+    assert daily.columns == (Column("id", "int32"), Column("name", "string"))
 
 
 def test_without_an_archive_the_agreement_is_still_told(root: str) -> None:

@@ -148,8 +148,13 @@ class EntityDirective(_DataDirective):
         if entity.format:
             yield paragraph("The newest capture is ", code(entity.format), ".")
         if entity.columns:
-            rows = [([code(each.name)], [code(each.type)]) for each in entity.columns]
-            yield table(("Column", "Type"), rows, classes=["airflow-columns"])
+            typed = any(each.type for each in entity.columns)
+            header = ("Column", "Type")[: 2 if typed else 1]  # CSV has no types
+            rows = [
+                ([code(each.name)], [code(each.type)] if each.type else [])[: len(header)]
+                for each in entity.columns
+            ]
+            yield table(header, rows, classes=["airflow-columns"])
 
 
 class AssetDirective(_DataDirective):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from platform_ops.testing.runner import TaskResult
 
-__all__ = ["run"]
+__all__ = ["dags_of", "run"]
 
 _ROOT: Final = "PLATFORM_OPS__ARCHIVE__ROOT"
 # Drawn by lot: what tells two writers apart in a payload's folder, and the port of a source on this
@@ -57,7 +57,7 @@ def run(path: Path) -> str:
     :raises ExampleFailed: A task did.
     """
     with tempfile.TemporaryDirectory(prefix="example-") as scratch, _archive_in(scratch):
-        parts = [_run_dag(dag) for dag in _dags_of(path)]
+        parts = [_run_dag(dag) for dag in dags_of(path)]
     text = "\n".join(parts).replace(f"file://{scratch}", "file://").replace(scratch, "")
     return _LOTS.sub("…", text)
 
@@ -104,7 +104,11 @@ def _without_clock(value: Any) -> Any:  # Any: JSON values
     return value
 
 
-def _dags_of(path: Path) -> list[DAG]:
+def dags_of(path: Path) -> list[DAG]:
+    """The DAGs of a file, which is run for it.
+
+    :raises ExampleFailed: It holds none.
+    """
     from airflow.sdk import DAG
 
     spec = spec_from_file_location(path.stem, path)
