@@ -61,9 +61,10 @@ airflow_catalog = {
         "url-examples": "site_tables:url_examples",
         "alerts": "site_tables:alerts",
     },
-    "entities": "platform_ops.published:published",
+    "entities": "site_archive:published",
     "dags": ["examples"],
     "examples": {"examples": "site_examples:run"},
+    "audit": "platform_ops.auditor:audit_dag",
 }
 airflow_faults = "warn"  # every docstring shown here is ours to mend
 # The catalogue of the version before, where a publisher has fetched it.

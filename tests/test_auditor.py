@@ -16,7 +16,7 @@ from airflow.sdk import DAG
 from click.testing import CliRunner
 
 from platform_ops import ArchivingHttpOperator
-from platform_ops.auditor import ArchiveAuditor, Unarchived, audit, type_of
+from platform_ops.auditor import ArchiveAuditor, Unarchived, audit, audit_dag, type_of
 from platform_ops.cli import main
 from platform_ops.settings import Settings
 from tests.fakes.statsd import Listener
@@ -51,6 +51,22 @@ def test_a_stock_operator_is_told_with_what_to_do() -> None:
     assert found.advice == (
         "use ArchivingHttpOperator, or give http_conn_id a connection of a type archiving_…"
     )
+
+
+def test_a_documentation_site_is_told_of_one_dag_by_the_sites_own_agreement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toml = tmp_path / "platform.toml"
+    toml.write_text('[conventions]\narchiving_connections = ["kept_.*"]\n')
+    monkeypatch.setenv("PLATFORM_OPS_CONFIG", str(toml))
+    with DAG("prices") as dag:
+        HttpOperator(task_id="fetch", http_conn_id="quotes_api", endpoint="/p", method="GET")
+        HttpOperator(task_id="safe", http_conn_id="kept_api", endpoint="/p", method="GET")
+
+    (found,) = audit_dag(dag)
+
+    assert (found.task_id, found.connection) == ("fetch", "quotes_api")
+    assert "ArchivingHttpOperator" in found.advice
 
 
 def test_a_connection_that_archives_is_enough() -> None:

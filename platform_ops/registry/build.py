@@ -197,7 +197,7 @@ class Builder:
             kept = {name: each.dags for name, each in cache.parts.items() if each.dags}
             only = dag_parts.chosen(self._folders, names, kept)
             places = tuple((name, str(path)) for name, path in self._folders.items())
-            dags = DagJob(places, self.moment, only)
+            dags = DagJob(places, self.moment, only, config.audit)
         if "entities" in names:
             entities = EntityJob(config.entities, self.moment)
         return Job(classes, tables, dags, entities)

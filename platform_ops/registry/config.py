@@ -36,6 +36,8 @@ class CatalogConfig:
     :param dags: Folders or files with DAGs, relative to ``root``.
     :param examples: Folder among ``dags`` to object path of a function that runs one of its files and
         returns what a reader should see.
+    :param audit: Object path of a callable that takes a DAG and returns rows with a ``task_id`` and an
+        ``advice``: tasks that take something in which nobody archives.
     :param environment: Variables to set while packages and DAGs are imported.
     :param root: The folder that relative paths start from.
     """
@@ -52,6 +54,7 @@ class CatalogConfig:
     entities: str = ""
     dags: tuple[str, ...] = ()
     examples: tuple[tuple[str, str], ...] = ()
+    audit: str = ""
     environment: tuple[tuple[str, str], ...] = ()
     root: Path = Path()
 
@@ -81,6 +84,7 @@ class CatalogConfig:
             entities=_path(values, "entities", attribute=True),
             dags=_names(values, "dags"),
             examples=_pairs(values, "examples"),
+            audit=_path(values, "audit", attribute=True),
             environment=_pairs(values, "environment"),
             root=root.resolve(),
         )

@@ -114,6 +114,7 @@ class Task:
     :param timeout_s: Longest time that one try may take, in seconds; None for ever.
     :param reads: Names of its inlets.
     :param writes: Names of its outlets.
+    :param unarchived: What to do, where it takes something in that nobody archives.
     """
 
     task_id: str
@@ -133,6 +134,7 @@ class Task:
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     callbacks: tuple[Callback, ...] = ()
+    unarchived: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,22 +7,25 @@ import json
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from platform_ops.registry.dag_model import Asset, BrokenDagFile, Dag, Param, Trigger
+from platform_ops.registry.dag_model import Asset, BrokenDagFile, Dag, Param, Task, Trigger
 from platform_ops.registry.dag_names import names_of
 from platform_ops.registry.docstrings import first_sentence
 from platform_ops.registry.model import Problem, Source
 from platform_ops.registry.runs import due_days, next_runs
 from platform_ops.registry.schedule import describe, span
+from platform_ops.registry.tables import load
 from platform_ops.registry.tasks import callbacks_of, class_of, groups_of, seconds, tasks_of
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
+
+    Auditor = Callable[[DAG], Iterable[Any]]  # Any: rows with a task_id and an advice
 
 __all__ = ["DagResult", "parse_folders"]
 
@@ -42,16 +45,22 @@ class DagResult:
 
 
 def parse_folders(
-    folders: Mapping[str, str], moment: str, only: Iterable[tuple[str, str]] = ()
+    folders: Mapping[str, str],
+    moment: str,
+    only: Iterable[tuple[str, str]] = (),
+    *,
+    audit: str = "",
 ) -> DagResult:
     """Parse and serialise every DAG in some folders.
 
     :param folders: Folder as configured, to its absolute path.
     :param moment: ISO time that runs to come are counted from.
     :param only: Folder as configured, and the one file of it to parse; all files where empty.
+    :param audit: Object path of a function from a DAG to what its tasks take in and nobody archives.
     """
     from airflow.dag_processing.dagbag import DagBag
 
+    auditor = load(audit) if audit else _nothing
     result = DagResult()
     files: dict[str, set[str]] = defaultdict(set)
     for name, place in only or folders.items():
@@ -60,7 +69,7 @@ def parse_folders(
         for dag_id in sorted(bag.dags):
             dag: Any = bag.dags[dag_id]  # Any: typed as either half of Airflow's two DAG classes
             try:
-                result.dags.append(_dag(dag, name, Path(path), moment))
+                result.dags.append(_dag(dag, name, Path(path), moment, auditor))
             except Exception as err:  # noqa: BLE001  a DAG that cannot be serialised is a finding
                 error = f"{type(err).__name__}: {err}"
                 result.problems.append(Problem("dag", dag_id, error))
@@ -76,7 +85,11 @@ def parse_folders(
     return result
 
 
-def _dag(dag: DAG, folder: str, path: Path, moment: str) -> Dag:
+def _nothing(_dag: DAG) -> Iterable[Any]:  # Any: as another auditor's
+    return ()
+
+
+def _dag(dag: DAG, folder: str, path: Path, moment: str, auditor: Auditor) -> Dag:
     from airflow.serialization.serialized_objects import DagSerialization
 
     document = DagSerialization.to_dict(dag)
@@ -96,7 +109,7 @@ def _dag(dag: DAG, folder: str, path: Path, moment: str) -> Dag:
         schedule_words=words,
         owners=tuple(sorted({str(task.owner) for task in dag.tasks})),
         tags=tuple(sorted(dag.tags)),
-        tasks=tuple(tasks_of(dag)),
+        tasks=_audited(tasks_of(dag), auditor(dag)),
         folder=folder,
         source=Source(_relative(dag.fileloc, path), _line(dag)),
         groups=tuple(groups_of(dag)),
@@ -116,6 +129,12 @@ def _dag(dag: DAG, folder: str, path: Path, moment: str) -> Dag:
         connections=connections,
         variables=variables,
     )
+
+
+def _audited(tasks: Iterable[Task], told: Iterable[Any]) -> tuple[Task, ...]:  # Any: rows of others
+    """Tasks, those that archive nothing with what to do."""
+    advice = {str(each.task_id): str(each.advice) for each in told}
+    return tuple(replace(each, unarchived=advice.get(each.task_id, "")) for each in tasks)
 
 
 def _day(when: datetime | None) -> str:

@@ -33,11 +33,13 @@ class DagJob:
 
     :param moment: ISO time that runs to come are counted from.
     :param only: Files to parse alone, each with its folder as configured; all where empty.
+    :param audit: Object path of what says of a DAG which tasks archive nothing.
     """
 
     folders: tuple[tuple[str, str], ...] = ()
     moment: str = ""
     only: tuple[tuple[str, str], ...] = ()
+    audit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

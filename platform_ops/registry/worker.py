@@ -40,7 +40,9 @@ def run(job: Job) -> Iterator[Result]:
             )
     if job.dags:
         yield result  # before DAG files are run, which may end the process
-        result.dags = parse_folders(dict(job.dags.folders), job.dags.moment, job.dags.only)
+        result.dags = parse_folders(
+            dict(job.dags.folders), job.dags.moment, job.dags.only, audit=job.dags.audit
+        )
     yield result
 
 

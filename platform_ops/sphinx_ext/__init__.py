@@ -41,7 +41,12 @@ from platform_ops.sphinx_ext import (
 from platform_ops.sphinx_ext.additions import AdditionIndexDirective, OptionIndexDirective
 from platform_ops.sphinx_ext.classes import ClassDirective
 from platform_ops.sphinx_ext.connections import ConnectionIndexDirective
-from platform_ops.sphinx_ext.dags import BrokenDagDirective, DagDirective, DagIndexDirective
+from platform_ops.sphinx_ext.dags import (
+    BrokenDagDirective,
+    DagDirective,
+    DagIndexDirective,
+    UnarchivedDirective,
+)
 from platform_ops.sphinx_ext.domain import AirflowDomain, domain_of
 from platform_ops.sphinx_ext.entities import (
     AssetDirective,
@@ -95,6 +100,7 @@ def _load_catalog(app: Sphinx) -> None:
         source_url=app.config.airflow_source_url,
         dag_folders=folders,
         methods=app.config.airflow_methods,
+        audited=bool(config.audit),
     )
     domain_of(app.env).site = site
     pages = dict(generated_pages(site, changes=bool(app.config.airflow_previous)))
@@ -192,6 +198,7 @@ _DIRECTIVES: dict[str, Any] = {  # Any: docutils' type for directives is generic
     "dag": DagDirective,
     "dag-index": DagIndexDirective,
     "broken-dag": BrokenDagDirective,
+    "unarchived": UnarchivedDirective,
     "source": SourceDirective,
     "source-index": DataIndexDirective,
     "entity": EntityDirective,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -31,7 +31,10 @@ from platform_ops.sphinx_ext.lineage import neighbourhood
 from platform_ops.sphinx_ext.markup import markdown_html
 from platform_ops.sphinx_ext.source import dag_file, shown_source
 
-__all__ = ["BrokenDagDirective", "DagDirective", "DagIndexDirective"]
+if TYPE_CHECKING:
+    from platform_ops.sphinx_ext.site import Site
+
+__all__ = ["BrokenDagDirective", "DagDirective", "DagIndexDirective", "UnarchivedDirective"]
 
 
 class DagDirective(CatalogDirective):
@@ -81,11 +84,11 @@ class DagDirective(CatalogDirective):
         return table(header, rows, classes=["airflow-tasks"], ids=ids)
 
     def _made_of(self, task: Task) -> list[nodes.Node]:
-        entry = self.site.classes.get(task.operator)
         limits = [paragraph(text, classes=["airflow-signature"]) for text in _limits(task)]
-        if entry is None or entry.base:
-            return [code(task.label), *limits]
-        return [xref(entry.kind, entry.public, entry.short), *limits]
+        if task.unarchived:
+            told = paragraph("archives nothing of what it takes in: ", plain(task.unarchived))
+            limits.append(told)
+        return [made_of(self.site, task), *limits]
 
     def _params(self, params: Sequence[Param]) -> Iterator[nodes.Node]:
         rows: list[Sequence[Cell]] = []
@@ -140,6 +143,44 @@ class DagDirective(CatalogDirective):
             yield nodes.container(
                 "", caption, block, literal_block=True, classes=["literal-block-wrapper"]
             )
+
+
+class UnarchivedDirective(CatalogDirective):
+    """``airflow:unarchived``: tasks that take something in which nobody archives, of all DAGs."""
+
+    def run(self) -> list[nodes.Node]:
+        """One row for each, or that there are none."""
+        self.domain.note_use("unarchived")
+        if not self.site.audited:
+            raise self.error(
+                "nobody looked at it; set airflow_catalog['audit'] in conf.py, for instance to "
+                "'platform_ops.auditor:audit_dag'"
+            )
+        dags = self.site.catalog.dags
+        found = [(dag, task) for dag in dags for task in dag.tasks if task.unarchived]
+        total = sum(len(dag.tasks) for dag in dags)
+        if not found:
+            return [paragraph(f"None: {total} tasks of {len(dags)} DAGs were looked at.")]
+        rows = [
+            (
+                [xref("dag", dag.dag_id)],
+                [code(task.task_id), paragraph(made_of(self.site, task))],
+                plain(task.unarchived),
+            )
+            for dag, task in found
+        ]
+        named = len({dag.dag_id for dag, _ in found})
+        count = f"{len(found)} of {total} tasks, in {named} of {len(dags)} DAGs."
+        shown = table(("DAG", "Task", "What to do"), rows, classes=["airflow-unarchived"])
+        return [paragraph(count), shown]
+
+
+def made_of(site: Site, task: Task) -> nodes.Node:
+    """A task's operator: a link where it has a page of its own."""
+    entry = site.classes.get(task.operator)
+    if entry is None or entry.base:
+        return code(task.label)
+    return xref(entry.kind, entry.public, entry.short)
 
 
 def _facts(dag: Dag) -> Iterator[tuple[str, list[nodes.Node]]]:

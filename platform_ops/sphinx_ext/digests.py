@@ -47,6 +47,10 @@ class Digests:
         if part == "dag":
             near = self._site.lineage.around(Node("dag", name))
             return repr((self._site.dags.get(name), near, self._landing(near)))
+        if part == "unarchived":
+            tasks = [(dag.dag_id, task) for dag in self._site.catalog.dags for task in dag.tasks]
+            told = [(name, each) for name, each in tasks if each.unarchived]
+            return repr((self._site.audited, len(self._site.dags), len(tasks), told))
         if part == "lineage":
             return repr((self._site.lineage.flows, self._site.lineage.assets))
         if part in ("source", "entity", "asset"):

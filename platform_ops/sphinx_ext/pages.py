@@ -41,8 +41,13 @@ def generated_pages(site: Site, *, changes: bool = False) -> Iterator[tuple[str,
         lead = "What flows from where to where, across all DAGs."
         text = f"{_heading('Lineage')}\n{lead}\n\n.. airflow:lineage::\n"
         yield f"{site.prefix}/lineage", text
+    if site.audited:
+        lead = "What DAGs take in by an operator that archives nothing."
+        text = f"{_heading('Not archived')}\n{lead}\n\n.. airflow:unarchived::\n"
+        yield f"{site.prefix}/unarchived", text
     if shown:
         more = ["lineage"] if site.lineage.flows else []
+        more += ["unarchived"] if site.audited else []
         more += ["changes"] if changes else []
         yield f"{site.prefix}/index", _root_page([*(KINDS[each].plural for each in shown), *more])
     if changes:

@@ -50,6 +50,7 @@ class Site:
         packages, or one for each.
     :param dag_folders: DAG folders as configured, to their absolute paths.
     :param methods: Whether pages show methods.
+    :param audited: Whether somebody looked at what DAGs take in and do not archive.
     """
 
     def __init__(
@@ -60,8 +61,10 @@ class Site:
         source_url: str | Mapping[str, str],
         dag_folders: Mapping[str, Path],
         methods: bool = True,
+        audited: bool = False,
     ) -> None:
         self.catalog = catalog
+        self.audited = audited
         self.prefix = prefix.strip("/")
         self.dag_folders = dag_folders
         self._source_url = source_url

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from airflow.sdk import DAG
 
+from platform_ops.auditor import Unarchived
 from platform_ops.registry.dag_model import Asset, Dag, Named
 from platform_ops.registry.dags import DagResult, parse_folders
 
@@ -65,7 +67,14 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> DagResult:
     folder = tmp_path_factory.mktemp("dags")
     for name, text in _FILES.items():
         (folder / name).write_text(text)
-    return parse_folders({"dags": str(folder)}, "2026-11-20T00:00:00+00:00")
+    audit = f"{__name__}:told"
+    return parse_folders({"dags": str(folder)}, "2026-11-20T00:00:00+00:00", audit=audit)
+
+
+def told(dag: DAG) -> list[Unarchived]:
+    """An auditor that minds tasks of the name ``tell``."""
+    names = [name for name in dag.task_ids if name == "tell"]
+    return [Unarchived(dag.dag_id, name, "x.Tell", "HTTP", "", "archive it") for name in names]
 
 
 def dag(parsed: DagResult, name: str) -> Dag:
@@ -109,6 +118,11 @@ def test_groups_labels_and_roles_are_kept(parsed: DagResult) -> None:
     assert tell.mapped
     assert books.timeout_s == 7200
     assert [each.target for each in books.callbacks] == ["books.shout"]
+
+
+def test_an_auditor_says_what_to_do_about_a_task(parsed: DagResult) -> None:
+    tasks = {each.task_id: each.unarchived for each in dag(parsed, "books").tasks}
+    assert tasks == {"outer.inner.count": "", "tell": "archive it"}
 
 
 def test_parameters_carry_their_schema(parsed: DagResult) -> None:

@@ -16,6 +16,7 @@ _SHOUT = Asset("s3://late/é", "")
 
 
 def _dag(name: str, *, reads: tuple[Asset, ...] = (), writes: tuple[Asset, ...] = ()) -> Dag:
+    late = name == "reminders"
     return Dag(
         dag_id=name,
         display_name=name,
@@ -27,7 +28,7 @@ def _dag(name: str, *, reads: tuple[Asset, ...] = (), writes: tuple[Asset, ...] 
         tags=("books",),
         tasks=(
             Task("night.lend", "x.Lend", "Lend", ("tell",), (("tell", "if any"),), group="night"),
-            Task("tell", "x.Tell", "Tell", mapped=True),
+            Task("tell", "x.Tell", "Tell", mapped=True, unarchived="Use ``Archived``." * late),
         ),
         folder="dags",
         source=Source(f"{name}.py", 1),
@@ -69,7 +70,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Root:
     (docs / "catalog.json").write_text(_CATALOG.to_json())
     (docs / "conf.py").write_text(
         'extensions = ["platform_ops.sphinx_ext"]\nairflow_catalog_file = "catalog.json"\n'
-        'html_theme = "furo"\n'
+        'html_theme = "furo"\nairflow_catalog = {"audit": "somewhere:told"}\n'
     )
     (docs / "index.rst").write_text(
         "Site\n====\n\n:airflow:entity:`library.loans` :airflow:source:`library` "
@@ -109,6 +110,18 @@ def test_a_dags_page_frames_groups_and_labels_edges(site: Root) -> None:
     data = page.select_one("#data table")
     assert data is not None
     assert "library.loans" in data.get_text()
+
+
+def test_what_nobody_archives_is_told_on_one_page_and_beside_the_task(site: Root) -> None:
+    page = article(site, "reference/unarchived")
+    assert "1 of 4 tasks, in 1 of 2 DAGs." in page.get_text()
+    (row,) = page.select("tbody tr")
+    assert [" ".join(cell.get_text(" ").split()) for cell in row.select("td")] == [
+        "reminders", "tell Tell", "Use Archived.",
+    ]  # fmt: skip
+    assert row.select_one("a[href='dags/reminders.html#dag-reminders']")
+    assert "archives nothing" in article(site, "reference/dags/reminders").get_text()
+    assert "archives nothing" not in article(site, "reference/dags/lending").get_text()
 
 
 def test_roles_and_lineage_lead_to_each_page(site: Root) -> None:
