@@ -46,6 +46,7 @@ def classes_of_sources() -> Iterator[type]:
                 each.__module__ == module
                 and not name.startswith("_")
                 and issubclass(each, (BaseHook, BaseOperator))
+                and not inspect.isabstract(each)
             ):
                 yield each
 

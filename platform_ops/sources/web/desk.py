@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 from urllib.parse import quote
 
@@ -20,8 +22,9 @@ from platform_ops.sources.web.paging import Page
 
 __all__ = ["Desk"]
 
-_LONGEST_ANSWER_BYTES: Final = 16 << 20
+_SMALL: Final = Limits(max_bytes=16 << 20)
 """Of a submission or a look: a result that comes in their place is not read to its end."""
+_GONE: Final = (404, 410)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,11 @@ class Desk:
         if self.export.idempotency_header:
             request.headers[self.export.idempotency_header] = key
         tries = self.attempts or 1
-        page = self._read(Channel(self._send, self.entity, tries, _limits()), request)
+        send = partial(self.hook.send, self.session)
+        with closing(
+            Delivery(Channel(send, self.entity, tries, _SMALL), request, keep=True)
+        ) as told:
+            page = _page(told)
         job = page.find(self.export.job)
         if not isinstance(job, (str, int)) or isinstance(job, bool) or job == "":
             raise SourceRejected(
@@ -64,21 +71,17 @@ class Desk:
         """
         request = Ask("GET", self.place(job)).prepared(self.session)
         by_status = self.export.state is None and self.export.result_at is None
-        limits = (
-            Limits() if by_status else _limits()
-        )  # such an answer may be the result, and is not read
-        channel = Channel(self._send_or_gone, self.entity, self.attempts or 3, limits)
+        # An answer that tells by its status may be the result, and is not read.
+        limits = Limits() if by_status else _SMALL
+        send = partial(self.hook.send, self.session, unless=_GONE)
+        channel = Channel(send, self.entity, self.attempts or 3, limits)
         asked = exchange.name(request)
-        delivery = Delivery(channel, request, keep=True)
-        try:
-            if delivery.status in (404, 410):
-                return Look("gone", asked, f"is not known any more (HTTP {delivery.status})")
+        with closing(Delivery(channel, request, keep=True)) as told:
+            if told.status in _GONE:
+                return Look("gone", asked, f"is not known any more (HTTP {told.status})")
             if by_status:
-                return self._by_status(delivery, asked)
-            page = _page(delivery)
-        finally:
-            delivery.close()
-        return self._by_page(delivery.status, page, asked)
+                return self._by_status(told, asked)
+            return self._by_page(told.status, _page(told), asked)
 
     def place(self, job: str) -> str:
         """The whole URL that says how far a job is.
@@ -132,29 +135,8 @@ class Desk:
     def _wait_s(self, asked_s: float | None) -> float:
         return max(self.export.interval_s, min(asked_s or 0.0, 3600.0))
 
-    def _send(self, request: requests.PreparedRequest) -> requests.Response:
-        return self.hook.send(self.session, request)
-
-    def _send_or_gone(self, request: requests.PreparedRequest) -> requests.Response:
-        response = self.hook.ask(self.session, request)
-        if response.status_code not in (404, 410):
-            exchange.check_status(response, request)
-            exchange.check_followed(response, request)
-        return response
-
-    def _read(self, channel: Channel, request: requests.PreparedRequest) -> Page:
-        delivery = Delivery(channel, request, keep=True)
-        try:
-            return _page(delivery)
-        finally:
-            delivery.close()
-
 
 def _page(delivery: Delivery) -> Page:
     for _ in delivery.part("answer").body:
         pass
     return delivery.page
-
-
-def _limits() -> Limits:
-    return Limits(max_bytes=_LONGEST_ANSWER_BYTES)

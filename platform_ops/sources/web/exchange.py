@@ -109,9 +109,8 @@ def own_or_bare(session: requests.Session, url: str, base_url: str) -> Iterator[
         bare.proxies, bare.max_redirects = session.proxies, session.max_redirects
         bare.headers["Accept-Encoding"] = session.headers.get("Accept-Encoding", "identity")
         bare.trust_env = session.trust_env
-        bare.auth = lambda request: (
-            request
-        )  # else ~/.netrc answers for a host that the source named
+        # Else ~/.netrc answers for a host that the source named.
+        bare.auth = lambda request: request
         yield bare
 
 

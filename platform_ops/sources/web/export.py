@@ -8,16 +8,13 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NoReturn
-
-from airflow.sdk import conf
 
 from platform_ops.entity import Entity, Part
 from platform_ops.errors import ConfigError, SourceUnavailable
 from platform_ops.ingest import identity_of
 from platform_ops.redaction import safe_url
-from platform_ops.sources.http import ArchivingHttpOperator
+from platform_ops.sources.web.deferring import DeferringHttpOperator
 from platform_ops.sources.web.job import Export, Look
 
 if TYPE_CHECKING:
@@ -33,7 +30,7 @@ _GRACE_S: Final = 600.0
 """How much longer Airflow waits than the trigger: only a triggerer that is gone meets this end."""
 
 
-class ArchivingHttpExportOperator(ArchivingHttpOperator):
+class ArchivingHttpExportOperator(DeferringHttpOperator):
     """Submit an export, wait until the API has made it, and archive its result as it came.
 
     While the API is at work no worker is held: a trigger asks how far the job is. The job's name is kept
@@ -52,8 +49,7 @@ class ArchivingHttpExportOperator(ArchivingHttpOperator):
         *,
         export: Export,
         method: str = "POST",
-        deferrable: bool | None = None,
-        **kwargs: Any,  # Any: ArchivingHttpOperator's own arguments
+        **kwargs: Any,  # Any: DeferringHttpOperator's own arguments
     ) -> None:
         super().__init__(method=method, **kwargs)
         if self.since is not None or self.conditional:
@@ -61,12 +57,6 @@ class ArchivingHttpExportOperator(ArchivingHttpOperator):
                 f"{self.task_id}: an export is asked for as a whole; leave out since= and conditional="
             )
         self.export = export
-        self.deferrable = (
-            conf.getboolean("operators", "default_deferrable", fallback=False)
-            if deferrable is None
-            else deferrable
-        )
-        self._deadline_s: float | None = None
 
     def fetch(self, context: Context) -> Iterator[Part]:
         """The result, one part for each page of it."""
@@ -98,19 +88,6 @@ class ArchivingHttpExportOperator(ArchivingHttpOperator):
                     self.attempts,
                 ).parts()
 
-    def resume(
-        self,
-        context: Context,
-        event: Mapping[str, Any],  # noqa: ARG002  # Any: JSON values; what it says is looked up again
-        deadline_s: float,
-    ) -> dict[str, Any]:  # Any: JSON values
-        """Go on when the trigger has fired: what it saw is looked at once more."""
-        self._deadline_s = deadline_s
-        try:
-            return self.execute(context)
-        finally:
-            self._deadline_s = None
-
     def request_fingerprint(self, context: Context) -> str | None:  # noqa: ARG002  # the base class's signature
         """None: what is archived answers a request that names a job."""
         return None
@@ -139,7 +116,7 @@ class ArchivingHttpExportOperator(ArchivingHttpOperator):
             store.delete(_KEY)
 
     def _wait(self, desk: Desk, job: str, look: Look) -> Look:
-        deadline_s = self._deadline_s or time.time() + self.export.timeout_s
+        deadline_s = self._until_s(self.export.timeout_s)
         # Once only: a trigger that fired while nothing is ready does not see what this task sees, for
         # instance for want of its headers, and would be asked for ever.
         if self.deferrable and self._deadline_s is None:
@@ -161,18 +138,14 @@ class ArchivingHttpExportOperator(ArchivingHttpOperator):
     def _defer(self, place: str, deadline_s: float) -> NoReturn:
         from platform_ops.sources.web.trigger import HttpExportTrigger
 
-        self.defer(
-            trigger=HttpExportTrigger(
-                http_conn_id=self.http_conn_id,
-                url=place,
-                entity=self.entity,
-                export=self.export.for_trigger(),
-                deadline_s=deadline_s,
-            ),
-            method_name="resume",
-            kwargs={"deadline_s": deadline_s},
-            timeout=timedelta(seconds=max(0.0, deadline_s - time.time()) + _GRACE_S),
+        trigger = HttpExportTrigger(
+            http_conn_id=self.http_conn_id,
+            url=place,
+            entity=self.entity,
+            export=self.export.for_trigger(),
+            deadline_s=deadline_s,
         )
+        self._leave_to(trigger, deadline_s, _GRACE_S)
 
 
 def _sayable(job: str) -> bool:

@@ -6,7 +6,7 @@ Apart from the operators, so that a DAG file that names one loads no client.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import requests
@@ -80,16 +80,21 @@ class ArchivingHttpHook(HttpHook):
         return session
 
     def send(
-        self, session: requests.Session, request: requests.PreparedRequest
+        self,
+        session: requests.Session,
+        request: requests.PreparedRequest,
+        unless: Container[int] = (),
     ) -> requests.Response:
         """Send, follow redirects, and return before the body is read.
 
+        :param unless: Statuses that are an answer too, for those who can tell what they mean.
         :raises SourceRejected: 4xx, or a redirect that leads nowhere or must not be followed.
         :raises SourceUnavailable: 5xx, 408, 425, 429, a timeout, or no connection.
         """
         response = self.ask(session, request)
-        exchange.check_status(response, request)
-        exchange.check_followed(response, request)
+        if response.status_code not in unless:
+            exchange.check_status(response, request)
+            exchange.check_followed(response, request)
         return response
 
     def ask(

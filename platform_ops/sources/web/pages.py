@@ -6,9 +6,10 @@ import hashlib
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -25,7 +26,7 @@ from platform_ops.sources.web.limits import Limits
 from platform_ops.sources.web.paging import Next, Pagination
 from platform_ops.sources.web.since import Mark
 
-__all__ = ["Ask", "Capture"]
+__all__ = ["Ask", "Capture", "opening"]
 
 _REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
@@ -103,7 +104,9 @@ class Capture:
 
         :raises Unchanged: The source says that the known revision still holds.
         """
-        channel = Channel(self._send, self.entity, self._tries, self.limits)
+        unless = () if self.known is None else (304,)
+        send = partial(self.hook.send, self.session, unless=unless)
+        channel = Channel(send, self.entity, self._tries, self.limits)
         try:
             for number, delivery in enumerate(self._deliveries(channel), start=1):
                 stem = f"page-{number:06d}" if self.pagination else "response"
@@ -117,7 +120,7 @@ class Capture:
         for number in range(1, self.limits.max_pages + 1):
             seen.add(_question(request))
             delivery = Delivery(channel, request, number=number, keep=self._keeps)
-            with _closed(delivery):
+            with closing(delivery):
                 if delivery.status == 304 and self.known is not None:
                     raise Unchanged(self.known)
                 yield delivery
@@ -149,10 +152,10 @@ class Capture:
                     ask = self.first.then(step, base)
                     waiting.append(pool.submit(self._read, channel, ask, number))
                     if len(waiting) == self.limits.concurrency:
-                        with _closed(waiting.popleft().result()) as delivery:
+                        with closing(waiting.popleft().result()) as delivery:
                             yield delivery
                 while waiting:
-                    with _closed(waiting.popleft().result()) as delivery:
+                    with closing(waiting.popleft().result()) as delivery:
                         yield delivery
             finally:
                 channel.stopped.set()
@@ -186,15 +189,6 @@ class Capture:
                 "connection of its own"
             )
         return request
-
-    def _send(self, request: requests.PreparedRequest) -> requests.Response:
-        if self.known is None:
-            return self.hook.send(self.session, request)
-        response = self.hook.ask(self.session, request)
-        exchange.check_status(response, request)
-        if response.status_code != 304:
-            exchange.check_followed(response, request)
-        return response
 
     def _endless(self, request: requests.PreparedRequest) -> SourceRejected:
         return SourceRejected(
@@ -238,14 +232,6 @@ def opening(
         pairs = {"If-None-Match": told.get("etag"), "If-Modified-Since": told.get("last-modified")}
         request.headers.update({name: value for name, value in pairs.items() if value})
     return request
-
-
-@contextmanager
-def _closed(delivery: Delivery) -> Iterator[Delivery]:
-    try:
-        yield delivery
-    finally:
-        delivery.close()
 
 
 def _question(request: requests.PreparedRequest) -> bytes:

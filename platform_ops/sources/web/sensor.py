@@ -6,19 +6,19 @@ Vendor page: https://www.rfc-editor.org/rfc/rfc9110 (HTTP Semantics).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import closing
-from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, get_args
 
-from airflow.sdk import BaseSensorOperator, conf
+from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowSensorTimeout
 
 from platform_ops.entity import Entity, Part
 from platform_ops.errors import ConfigError
 from platform_ops.redaction import safe_url
 from platform_ops.runconf import one_of
-from platform_ops.sources.http import ArchivingHttpOperator
+from platform_ops.sources.web.deferring import DeferringHttpOperator
 
 if TYPE_CHECKING:
     import requests
@@ -33,6 +33,7 @@ __all__ = ["ArchivingHttpSensor"]
 
 Waits = Literal["poke", "reschedule"]
 _NOT_FOUND: Final = ("404",)
+_ANY_STATUS: Final = range(1000)
 _OPTIONS: Final = (
     *("allow_redirects", "cert", "check_response", "max_redirects", "proxies", "proxy", "stream"),
     *("timeout", "trust_env", "verify", "verify_ssl"),
@@ -40,7 +41,7 @@ _OPTIONS: Final = (
 _HARMLESS: Final = frozenset({"GET", "HEAD"})
 
 
-class ArchivingHttpSensor(ArchivingHttpOperator, BaseSensorOperator):
+class ArchivingHttpSensor(DeferringHttpOperator, BaseSensorOperator):
     """Wait until an HTTP resource is there, and archive the answer that says so.
 
     In the place of Airflow's ``HttpSensor``, with its arguments: what ended the wait is archived as it
@@ -77,8 +78,7 @@ class ArchivingHttpSensor(ArchivingHttpOperator, BaseSensorOperator):
         response_check: Callable[..., object] | None = None,
         extra_options: Mapping[str, Any] | None = None,  # Any: requests' options
         mode: Waits = "poke",
-        deferrable: bool | None = None,
-        **kwargs: Any,  # Any: ArchivingHttpOperator's and BaseSensorOperator's own arguments
+        **kwargs: Any,  # Any: DeferringHttpOperator's and BaseSensorOperator's own arguments
     ) -> None:
         if request_params:
             name = "query" if kwargs.get("method", "GET").upper() in _HARMLESS else "data"
@@ -109,12 +109,6 @@ class ArchivingHttpSensor(ArchivingHttpOperator, BaseSensorOperator):
             )
         )
         self.response_check = response_check
-        self.deferrable = (
-            conf.getboolean("operators", "default_deferrable", fallback=False)
-            if deferrable is None
-            else deferrable
-        )
-        self._deadline_s: float | None = None
         self._look: Callable[[], Delivery | None] | None = None
         self._seen: Delivery | None = None
 
@@ -125,16 +119,10 @@ class ArchivingHttpSensor(ArchivingHttpOperator, BaseSensorOperator):
             ask = self._ask(hook)
             request = ask.prepared(session)
 
-            def send(asked: requests.PreparedRequest) -> requests.Response:
-                from platform_ops.sources.web import exchange
-
-                response = hook.ask(session, asked)
-                if self._checks(hook) and not self._is_not_yet(response.status_code):
-                    exchange.check_status(response, asked)
-                    exchange.check_followed(response, asked)
-                return response
-
-            self._look = lambda: self._answer(send, request, context, checks=self._checks(hook))
+            checks = bool(hook.merged_extra.get("check_response", True))
+            not_yet = self._not_yet if checks else ()
+            send = partial(hook.send, session, unless=not_yet if checks else _ANY_STATUS)
+            self._look = lambda: self._answer(send, request, context, not_yet)
             try:
                 self._wait(context, ask)
             finally:
@@ -152,30 +140,14 @@ class ArchivingHttpSensor(ArchivingHttpOperator, BaseSensorOperator):
         self._seen = self._look() if self._look is not None else None
         return self._seen is not None
 
-    def resume(
-        self,
-        context: Context,
-        event: Mapping[str, Any],  # noqa: ARG002  # Any: JSON values; what it says is looked up again
-        deadline_s: float,
-    ) -> dict[str, Any]:  # Any: JSON values
-        """Go on when the trigger has fired: what it saw is asked for once more, and archived."""
-        self._deadline_s = deadline_s
-        try:
-            return self.execute(context)
-        finally:
-            self._deadline_s = None
-
     def _session(self, hook: ArchivingHttpHook) -> requests.Session:
         return hook.get_conn(
             {"Accept-Encoding": "identity", **(self.headers or {})}, self.extra_options
         )
 
-    @staticmethod
-    def _checks(hook: ArchivingHttpHook) -> bool:
-        return bool(hook.merged_extra.get("check_response", True))
-
-    def _is_not_yet(self, status: int) -> bool:
-        return str(status) in self.response_error_codes_allowlist
+    @property
+    def _not_yet(self) -> list[int]:
+        return [int(each) for each in self.response_error_codes_allowlist if each.isdecimal()]
 
     def _capture_mode(self) -> Mode | None:
         return None
@@ -185,8 +157,7 @@ class ArchivingHttpSensor(ArchivingHttpOperator, BaseSensorOperator):
         send: Callable[[requests.PreparedRequest], requests.Response],
         request: requests.PreparedRequest,
         context: Context,
-        *,
-        checks: bool,
+        not_yet: Container[int],
     ) -> Delivery | None:
         from airflow.sdk.bases.decorator import determine_kwargs
 
@@ -195,7 +166,7 @@ class ArchivingHttpSensor(ArchivingHttpOperator, BaseSensorOperator):
         channel = Channel(send, Entity.parse(self.entity), self.attempts or 3, self.limits)
         delivery = Delivery(channel, request)
         try:
-            found = not checks or not self._is_not_yet(delivery.status)
+            found = delivery.status not in not_yet
             if found and self.response_check is not None:
                 answer = delivery.whole()
                 given = determine_kwargs(self.response_check, [answer], context)
@@ -215,7 +186,7 @@ class ArchivingHttpSensor(ArchivingHttpOperator, BaseSensorOperator):
             return
         if self.poke(context):
             return
-        deadline_s = self._deadline_s or time.time() + self.timeout
+        deadline_s = self._until_s(self.timeout)
         if time.time() >= deadline_s:
             raise AirflowSensorTimeout(f"not there after {self.timeout:.0f} s")
         self._defer(url, deadline_s)
@@ -227,15 +198,11 @@ class ArchivingHttpSensor(ArchivingHttpOperator, BaseSensorOperator):
     def _defer(self, url: str, deadline_s: float) -> NoReturn:
         from platform_ops.sources.web.trigger import HttpReadyTrigger
 
-        self.defer(
-            trigger=HttpReadyTrigger(
-                http_conn_id=self.http_conn_id,
-                url=url,
-                method=self.method,
-                not_yet=[int(each) for each in self.response_error_codes_allowlist],
-                interval_s=self.poke_interval,
-            ),
-            method_name="resume",
-            kwargs={"deadline_s": deadline_s},
-            timeout=timedelta(seconds=max(0.0, deadline_s - time.time())),
+        trigger = HttpReadyTrigger(
+            http_conn_id=self.http_conn_id,
+            url=url,
+            method=self.method,
+            not_yet=self._not_yet,
+            interval_s=self.poke_interval,
         )
+        self._leave_to(trigger, deadline_s)
