@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from platform_ops.errors import ConfigError
 from platform_ops.settings import Mode
+from platform_ops.settings.choices import one_of
 
 if TYPE_CHECKING:
     from platform_ops.entity import Entity, Slot
     from platform_ops.settings import Settings
 
-__all__ = ["CONF_KEY", "Wish", "one_of"]
+__all__ = ["CONF_KEY", "Wish"]
 
 CONF_KEY: Final = "platform_ops"
 """Key of the run's conf under which the platform is asked."""
@@ -89,11 +90,6 @@ class Wish:
         if self.time_utc is None:
             return own
         return Slot(own.entity, self.time_utc, own.partition_key, own.map_key, own.team)
-
-
-def one_of(choices: object) -> str:
-    """The values of a ``Literal``, for a message."""
-    return ", ".join(repr(each) for each in get_args(choices))
 
 
 def _wrong_conf(right: str, asked: object) -> ConfigError:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from airflow.sdk import get_current_context
 
 from platform_ops import archive
 from platform_ops.entity import Entity
-from platform_ops.errors import ConfigError
 from platform_ops.ingest.context import entity_of, identity_of, site_settings, slot_of, versions
-from platform_ops.settings import Codec, Mode, OnExisting
+from platform_ops.settings import Codec, Mode, OnExisting, choices
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -89,18 +88,12 @@ def require_known(
 
     :raises ConfigError: The message lists the right ones.
     """
-    if mode is None and on_existing is None and codec is None:
-        return
-    given = {
-        "mode": (mode, Mode),
-        "on_existing": (on_existing, OnExisting),
-        "codec": (codec, Codec),
-    }
-    for name, (value, choices) in given.items():
-        if value is not None and value not in get_args(choices):
-            from platform_ops.runconf import one_of
-
-            raise ConfigError(f"{name}={value!r} does not exist; right are: {one_of(choices)}")
+    given = (
+        ("mode", mode, Mode),
+        ("on_existing", on_existing, OnExisting),
+        ("codec", codec, Codec),
+    )
+    choices.require_known(**{name: (value, of) for name, value, of in given if value is not None})
 
 
 def _require_declared(site: Settings, entity: Entity) -> None:

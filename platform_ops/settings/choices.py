@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, get_args
+
+from platform_ops.errors import ConfigError
 
 __all__ = [
     "KINDS",
@@ -14,6 +16,8 @@ __all__ = [
     "OnExisting",
     "Reaction",
     "Severity",
+    "one_of",
+    "require_known",
 ]
 
 OnExisting = Literal["revise", "reuse", "fail"]
@@ -34,3 +38,19 @@ KINDS: Final[dict[Kind, tuple[Severity, str]]] = {
 }
 """Every kind of message, how severe it is, and what it says."""
 SEVERITIES: Final[tuple[Severity, ...]] = ("info", "warning", "error", "critical")
+
+
+def one_of(choices: object) -> str:
+    """The values of a ``Literal``, for a message."""
+    return ", ".join(repr(each) for each in get_args(choices))
+
+
+def require_known(**given: tuple[object, object]) -> None:
+    """Refuse an argument whose value does not exist, when the DAG file is parsed.
+
+    :param given: By the argument's name its value, and the ``Literal`` that has it.
+    :raises ConfigError: The message lists the right ones.
+    """
+    for name, (value, choices) in given.items():
+        if value not in get_args(choices):
+            raise ConfigError(f"{name}={value!r} does not exist; right are: {one_of(choices)}")

@@ -13,17 +13,14 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from posixpath import basename
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from platform_ops import archive
 from platform_ops.entity import Entity, Manifest, Part
 from platform_ops.errors import ConfigError, NotArchived
-from platform_ops.ingest import (
-    ArchivingOperator,
-    site_settings,
-    slot_of,
-)
+from platform_ops.ingest import ArchivingOperator, site_settings, slot_of
 from platform_ops.runconf import Wish
+from platform_ops.settings.choices import require_known
 from platform_ops.sources.folders import Folder, RemoteFile, pickup, shown
 from platform_ops.sources.folders.members import Listing, MemberLimits, is_listed
 from platform_ops.sources.folders.pickup import Checksum, Readiness, Transfer
@@ -115,7 +112,7 @@ class FilesOperator(ArchivingOperator):
         **kwargs: Any,  # Any: ArchivingOperator's own arguments
     ) -> None:
         super().__init__(**kwargs)
-        _require_known(after=(after, After), on_nothing=(on_nothing, OnNothing))
+        require_known(after=(after, After), on_nothing=(on_nothing, OnNothing))
         if (after == "move") is (move_to is None):
             raise ConfigError(f"after={after!r}: move_to= belongs to after='move', and to no other")
         self.folder = folder
@@ -353,12 +350,4 @@ def _carried(held: Manifest, replaced: set[str]) -> Iterator[Part]:
                 codec=body.codec,
                 size_bytes=body.size_bytes,
                 rows=body.rows,
-            )
-
-
-def _require_known(**given: tuple[str, Any]) -> None:  # Any: a Literal
-    for name, (value, choices) in given.items():
-        if value not in get_args(choices):
-            raise ConfigError(
-                f"{name}={value!r} does not exist; right are: {', '.join(get_args(choices))}"
             )

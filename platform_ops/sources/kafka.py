@@ -12,12 +12,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from platform_ops.entity import Manifest, Origin, Part
 from platform_ops.errors import ConfigError, SourceRejected
 from platform_ops.ingest import ArchivingOperator, Unchanged
-from platform_ops.runconf import one_of
+from platform_ops.settings.choices import require_known
 from platform_ops.sources import progress
 from platform_ops.sources.nothing import OnNothing, nothing_new
 from platform_ops.sources.topics.batch import Batch, Bounds, Position
@@ -84,13 +84,9 @@ class ArchivingKafkaOperator(ArchivingOperator):
         **kwargs: Any,  # Any: ArchivingOperator's own arguments
     ) -> None:
         super().__init__(**kwargs)
-        for name, value, choices in (
-            ("start", start, Start),
-            ("on_gap", on_gap, OnGap),
-            ("on_nothing", on_nothing, OnNothing),
-        ):
-            if value not in get_args(choices):
-                raise ConfigError(f"{name}={value!r} does not exist; right are: {one_of(choices)}")
+        require_known(
+            start=(start, Start), on_gap=(on_gap, OnGap), on_nothing=(on_nothing, OnNothing)
+        )
         if min(max_records, max_bytes) < 1:
             raise ConfigError("max_records= and max_bytes= are 1 at least")
         self.topics = topics

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal
 
 from platform_ops import archive
 from platform_ops.entity import Entity, Manifest, Origin, Part
 from platform_ops.errors import ConfigError
 from platform_ops.ingest import ArchivingOperator, Unchanged, entity_of, site_settings
-from platform_ops.runconf import one_of
+from platform_ops.settings.choices import require_known
 from platform_ops.sources import progress
 from platform_ops.sources.mailboxes.mailbox import Mailbox
 from platform_ops.sources.mailboxes.mime import Attachment, attachments
@@ -88,12 +88,7 @@ class ArchivingImapOperator(ArchivingOperator):
         **kwargs: Any,  # Any: ArchivingOperator's own arguments
     ) -> None:
         super().__init__(**kwargs)
-        for name, value, choices in (
-            ("afterwards", afterwards, Afterwards),
-            ("on_nothing", on_nothing, OnNothing),
-        ):
-            if value not in get_args(choices):
-                raise ConfigError(f"{name}={value!r} does not exist; right are: {one_of(choices)}")
+        require_known(afterwards=(afterwards, Afterwards), on_nothing=(on_nothing, OnNothing))
         if (afterwards == "move") is (move_to is None):
             raise ConfigError("afterwards='move' and move_to= belong together: give both, or none")
         self.imap_conn_id = imap_conn_id

@@ -104,22 +104,20 @@ class Mailbox:
             self.close()
             raise
 
-    def search(self, criteria: str, known: UidSet | None = None) -> list[int]:
-        """Numbers of the messages that meet an IMAP search, ascending; those known already left out.
+    def search(self, criteria: str) -> list[int]:
+        """Numbers of the messages that meet an IMAP search, ascending.
 
         :param criteria: Search keys of RFC 9051, section 6.4.4, such as ``FROM "billing@example.com"``.
         :raises SourceRejected: The server does not understand the criteria.
         """
-        seen = known or UidSet()
-        first = seen.ranges[0][1] + 1 if seen.ranges and seen.ranges[0][0] == 1 else 1
         charset = () if criteria.isascii() else ("CHARSET", "UTF-8")
-        found: list[int] = []
-        for start in range(first, self._next, _WINDOW):
+        found: set[int] = set()
+        for start in range(1, self._next, _WINDOW):
             within = f"UID {start}:{min(start + _WINDOW, self._next) - 1}"
             asked = f"{within} {criteria}".encode()
             for line in self._asked("search", "SEARCH", *charset, asked):
-                found += map(int, line.split())
-        return sorted(number for number in set(found) if number not in seen)
+                found.update(map(int, line.split()))
+        return sorted(found)
 
     def message(self, uid: int, limit_bytes: int | None) -> Iterator[bytes] | None:
         """A message in pieces; None where it is gone.

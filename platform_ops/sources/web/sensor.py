@@ -17,7 +17,7 @@ from airflow.sdk.exceptions import AirflowSensorTimeout
 from platform_ops.entity import Entity, Part
 from platform_ops.errors import ConfigError
 from platform_ops.redaction import safe_url
-from platform_ops.runconf import one_of
+from platform_ops.settings.choices import one_of
 from platform_ops.sources.web.deferring import DeferringHttpOperator
 
 if TYPE_CHECKING:
