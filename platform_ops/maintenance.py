@@ -20,8 +20,9 @@ from platform_ops import archive, metrics
 from platform_ops.archive import LeftAlone, Removal, Stray
 from platform_ops.archive.tombstones import PAYLOAD
 from platform_ops.entity import Entity, Slot
-from platform_ops.errors import NotArchived, PlatformError
+from platform_ops.errors import ConfigError, NotArchived
 from platform_ops.ingest import site_settings
+from platform_ops.ingest.failure import no_vain_retry
 from platform_ops.url_scheme import Template, decode
 
 if TYPE_CHECKING:
@@ -76,9 +77,10 @@ class _ShardOperator(BaseOperator):
         """Do the work; the counts of what was found and done go to XCom."""
         done: Counter[str] = Counter()
         findings = []
-        for finding in self._work(context, site_settings(), done):
-            self.log.error("%s", finding)
-            findings.append(finding)
+        with no_vain_retry():
+            for finding in self._work(context, site_settings(), done):
+                self.log.error("%s", finding)
+                findings.append(finding)
         self.log.info("%s: %s", self.prefix or "all of the archive", dict(done))
         if findings:
             named = "\n".join(islice(findings, _NAMED))
@@ -222,6 +224,7 @@ class ArchiveEraseOperator(BaseOperator):
     :param partition_key: Of the slot.
     :param map_key: Of the slot.
     :param delete: Do it; it is only named otherwise.
+    :raises ConfigError: The time has no zone or is none, or the revision is no number.
     :raises ArchiveHeld: A legal hold covers the slot.
     :raises NotArchived: There is no such slot, revision or body.
     :raises ArchiveUnavailable: The store is out of reach.
@@ -261,22 +264,18 @@ class ArchiveEraseOperator(BaseOperator):
         if not self.entity:
             raise AirflowSkipException("no request: start it with an entity, a time and a reason")
         run = context["dag_run"]
-        moment = datetime.fromisoformat(self.time)
-        slot = Slot(Entity.parse(self.entity), moment, self.partition_key, self.map_key)
-        try:
+        with no_vain_retry():
+            moment = _moment("time", self.time)
+            slot = Slot(Entity.parse(self.entity), moment, self.partition_key, self.map_key)
             found = archive.erase(
                 slot,
-                int(self.revision) if self.revision else None,
+                _number("revision", self.revision) if self.revision else None,
                 name=self.name or None,
                 reason=self.reason,
                 by=self.by or f"{run.dag_id}.{self.task_id} {run.run_id}",
                 delete=self.delete,
                 settings=site_settings(),
             )
-        except PlatformError as err:
-            if err.retryable:
-                raise
-            raise AirflowFailException(f"{type(err).__name__}: {err}") from err
         done: Counter[str] = Counter()
         for each in found:
             self.log.info("%s %s %s: %s", each.step, each.url, each.body or "", each.reason)
@@ -295,6 +294,7 @@ class ArchiveExportOperator(BaseOperator):
     :param entity: Only its revisions, as ``source.name``; every entity's otherwise.
     :param since: Slots from this time on, ISO 8601 with a zone.
     :param until: Slots before this time.
+    :raises ConfigError: The folder is there already, or a time is none or has no zone.
     :raises ArchiveCorrupt: A payload is not what was committed; there is no bag then.
     """
 
@@ -317,16 +317,15 @@ class ArchiveExportOperator(BaseOperator):
 
     def execute(self, context: Context) -> str:  # noqa: ARG002  # the base class's signature
         """Write it; the folder's path goes to XCom."""
-        try:
-            bag = archive.export(
-                self.folder,
-                self.entity,
-                _moment(self.since),
-                _moment(self.until),
-                settings=site_settings(),
-            )
-        except NotArchived as err:
-            raise AirflowSkipException(str(err)) from err
+        with no_vain_retry():
+            since = _moment("since", self.since) if self.since else None
+            until = _moment("until", self.until) if self.until else None
+            try:
+                bag = archive.export(
+                    self.folder, self.entity, since, until, settings=site_settings()
+                )
+            except NotArchived as err:
+                raise AirflowSkipException(str(err)) from err
         self.log.info("%s: %d revisions, %d bytes", bag.path, bag.manifests, bag.size_bytes)
         return str(bag.path)
 
@@ -351,8 +350,21 @@ class _Entities:
         return BESIDE
 
 
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+def _moment(name: str, text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"{name}={text!r} is no time; write 2026-01-05T06:00+00:00") from None
+    if found.tzinfo is None:
+        raise ConfigError(f"{name}={text!r} has no zone; write 2026-01-05T06:00+00:00")
+    return found
+
+
+def _number(name: str, text: int | str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ConfigError(f"{name}={text!r} is no number; write 1 or more") from None
 
 
 def _counts(found: Stray) -> dict[str, int]:

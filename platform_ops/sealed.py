@@ -11,58 +11,77 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self
 
 from platform_ops.errors import ArchiveCorrupt
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-__all__ = ["from_json", "to_json"]
+__all__ = ["Record"]
 
 # A line of the outermost level alone begins so; no string in JSON holds a bare line's end.
 _SEAL: Final = re.compile(rb'\n  "seal": "([0-9a-f]{64})",\n')
 
 
-def to_json(adapter: TypeAdapter[Any], record: object) -> bytes:  # Any: of whichever record
-    """The bytes that are stored."""
-    # Not mode="json": it alters names of headers that are no valid Unicode.
-    plain = adapter.dump_python(record)
-    return _canonical({**plain, "seal": _digest(_canonical(plain))})
+class Record:
+    """A frozen dataclass that is stored so; its field ``version`` is that of its format."""
+
+    __slots__ = ()
+    kind: ClassVar[str]
+    """What it is, for messages."""
+
+    def to_json(self) -> bytes:
+        """Canonical JSON, sealed: the bytes that are stored."""
+        # Not mode="json": it alters names of headers that are no valid Unicode.
+        plain = _format(type(self)).adapter.dump_python(self)  # type: ignore[arg-type]  # a class has a hash
+        return _canonical({**plain, "seal": _digest(_canonical(plain))})
+
+    @classmethod
+    def from_json(cls, data: bytes, url: str) -> Self:
+        """Read a record back, strictly.
+
+        :param url: Where the bytes came from, for the message.
+        :raises ArchiveCorrupt: Not JSON, not such a record, damaged, or of a newer version.
+        """
+        kind, known = cls.kind, _format(cls)  # type: ignore[arg-type]  # as above
+        try:
+            plain = json.loads(data)
+            version = plain["version"]
+        except (ValueError, KeyError, TypeError, RecursionError) as err:
+            raise ArchiveCorrupt(f"{url}: not a {kind} ({type(err).__name__})") from err
+        if version != known.version:
+            raise ArchiveCorrupt(
+                f"{url}: {kind} version {version!r}; this release reads {known.version}; upgrade "
+                "platform-ops"
+            )
+        # From the text itself: to write it again would take ten times as long, and prove no more.
+        seal = _SEAL.search(data)
+        plain.pop("seal", None)
+        told = seal and _digest(data[: seal.start()], data[seal.end() - 1 :])
+        if seal is None or seal[1].decode() != told:
+            raise ArchiveCorrupt(f"{url}: damaged {kind}: its seal does not match its text")
+        try:
+            found: Self = known.adapter.validate_python(plain)
+        except ValueError as err:
+            raise ArchiveCorrupt(f"{url}: damaged {kind}: {_first_fault(err)}") from err
+        return found
 
 
-def from_json(
-    adapter: TypeAdapter[Any],  # Any: of whichever record
-    data: bytes,
-    url: str,
-    kind: str,
-    version: int,
-) -> Any:  # Any: what the adapter makes
-    """Read a record back, strictly.
+class _Format(NamedTuple):
+    """What reads and writes one class of records, and the version that this release knows."""
 
-    :param url: Where the bytes came from, for the message.
-    :param kind: What it should be, for the message.
-    :param version: The format that this release reads.
-    :raises ArchiveCorrupt: Not JSON, not such a record, or of a newer version.
-    """
-    try:
-        plain = json.loads(data)
-        found = plain["version"]
-    except (ValueError, KeyError, TypeError, RecursionError) as err:
-        raise ArchiveCorrupt(f"{url}: not a {kind} ({type(err).__name__})") from err
-    if found != version:
-        raise ArchiveCorrupt(
-            f"{url}: {kind} version {found!r}; this release reads {version}; upgrade platform-ops"
-        )
-    # From the text itself: to write it again would take ten times as long, and prove no more.
-    seal = _SEAL.search(data)
-    plain.pop("seal", None)
-    if seal is None or seal[1].decode() != _digest(data[: seal.start()], data[seal.end() - 1 :]):
-        raise ArchiveCorrupt(f"{url}: damaged {kind}: its seal does not match its text")
-    try:
-        return adapter.validate_python(plain)
-    except ValueError as err:
-        raise ArchiveCorrupt(f"{url}: damaged {kind}: {_first_fault(err)}") from err
+    adapter: TypeAdapter[Any]  # Any: of whichever record
+    version: int
+
+
+@cache
+def _format(record: Any) -> _Format:  # Any: a class of records
+    from pydantic import TypeAdapter
+
+    version: Any = record.__dataclass_fields__["version"].default  # Any: of any dataclass
+    return _Format(TypeAdapter(record), version)
 
 
 def _digest(*texts: bytes) -> str:

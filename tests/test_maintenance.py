@@ -195,6 +195,30 @@ def test_erase_of_what_is_held_fails_for_good(
     assert hold.id in str(failed.error)
 
 
+REQUEST = {"entity": "weather.forecast", "time": "2024-03-05T00:00Z", "reason": "letter 7"}
+
+
+@pytest.mark.parametrize(
+    ("operator", "arguments", "told"),
+    [
+        (ArchiveEraseOperator, {**REQUEST, "time": "Tuesday"}, "ConfigError: time='Tuesday'"),
+        (ArchiveEraseOperator, {**REQUEST, "time": "2024-03-05"}, "has no zone"),
+        (ArchiveEraseOperator, {**REQUEST, "revision": "one"}, "revision='one' is no number"),
+        (ArchiveEraseOperator, {**REQUEST, "entity": "forecast"}, "UrlError: "),
+        (ArchiveExportOperator, {"folder": ".", "since": "2024-03-05"}, "has no zone"),
+        (ArchiveExportOperator, {"folder": "."}, "is there already"),
+        (ArchiveSweepOperator, {"grace_days": 0}, "ConfigError: a grace period of"),
+        (ArchiveVerifyOperator, {"share": 2.0}, "ConfigError: share=2.0"),
+    ],
+)
+def test_what_no_retry_can_cure_fails_for_good(
+    operator: type, arguments: dict[str, Any], told: str, site: Settings, run_task: RunTask
+) -> None:
+    task = ran(run_task, operator, **arguments, retries=3)
+    assert task.state == "failed"
+    assert told in str(task.error)
+
+
 def test_the_example_erases_what_it_is_started_with_and_nothing_otherwise(
     platform_archive: Settings, run_dag: RunDag
 ) -> None:

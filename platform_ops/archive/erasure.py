@@ -11,7 +11,7 @@ from platform_ops.archive.history import History, blobs, history
 from platform_ops.archive.removal import Removal
 from platform_ops.archive.store import Store, locate
 from platform_ops.entity import Manifest
-from platform_ops.errors import ArchiveHeld, NotArchived
+from platform_ops.errors import NotArchived
 
 __all__ = ["erase"]
 
@@ -41,8 +41,7 @@ def erase(
     if not chosen:
         asked = f"revision {revision}" if revision else "revision"
         raise NotArchived(f"{locate(store, f'meta/{folder}')}: no such {asked}; nothing was erased")
-    if (hold := holding.in_force(store).over(folder)) is not None:
-        raise ArchiveHeld(f"{locate(store, f'meta/{folder}')}: {hold}; release it first")
+    holding.require_free(store, folder)
     return _erased(store, past, chosen, reason, by, delete)
 
 

@@ -31,7 +31,7 @@ from platform_ops.archive.read import manifest_digest
 from platform_ops.archive.removal import Removal, without_origin
 from platform_ops.archive.store import Store, locate, put_once
 from platform_ops.entity import Manifest, Payload
-from platform_ops.errors import ArchiveCorrupt, ArchiveHeld, ArchiveUnavailable, NotArchived
+from platform_ops.errors import ArchiveCorrupt, ArchiveUnavailable, NotArchived
 from platform_ops.url_scheme import payload_key
 
 __all__ = ["excise"]
@@ -70,8 +70,7 @@ def excise(
     if not gone and not any(_payload_of(store, each, name) for each in readable):
         where = f" in revision {revision}" if revision else ""
         raise NotArchived(f"{locate(store, f'meta/{folder}')}: no body {name!r}{where}")
-    if (hold := holding.in_force(store).over(folder)) is not None:
-        raise ArchiveHeld(f"{locate(store, f'meta/{folder}')}: {hold}; release it first")
+    holding.require_free(store, folder)
     return _Excising(store, past, name, reason, by, delete).all(chosen)
 
 

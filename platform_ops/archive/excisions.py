@@ -14,17 +14,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import ClassVar, Final
 
-from platform_ops import sealed
 from platform_ops.archive.store import Store, locate
 from platform_ops.archive.tombstones import PAYLOAD, TREE, Tombstone, tombstone_key
 from platform_ops.entity import Manifest, Payload, Slot, content_digest
 from platform_ops.errors import ArchiveCorrupt, NotArchived, Removed
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+from platform_ops.sealed import Record
 
 __all__ = [
     "COUNTED",
@@ -44,11 +40,10 @@ RECORD: Final = re.compile(r"(?P<revision>.+/[0-9]{6,})\.(?P<number>[0-9]{4,})\.
 """Key of a record; that of a whole revision's tombstone has no second number."""
 COUNTED: Final = "payloads.bodies"
 """Under which name a manifest counts the bodies that were erased out of it, among what was redacted."""
-VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Excision:
+class Excision(Record):
     """One body that was erased alone.
 
     :param number: Counts from 1 within the revision.
@@ -80,20 +75,8 @@ class Excision:
     payload: Payload | None
     before_sha256: str
     after_sha256: str
-    version: int = VERSION
-
-    def to_json(self) -> bytes:
-        """Canonical JSON, sealed: the bytes that are stored."""
-        return sealed.to_json(_adapter(), self)
-
-    @classmethod
-    def from_json(cls, data: bytes, url: str) -> Excision:
-        """Read a record back, strictly.
-
-        :raises ArchiveCorrupt: Not one, damaged, or of a newer version.
-        """
-        found: Excision = sealed.from_json(_adapter(), data, url, "tombstone of a body", VERSION)
-        return found
+    version: int = 1
+    kind: ClassVar[str] = "tombstone of a body"
 
     def error(self) -> Removed:
         """What a reader of the body is told."""
@@ -191,10 +174,3 @@ def why_gone(store: Store, payload_key: str) -> Removed | None:
                 f"{record.at_utc:%Y-%m-%d %H:%M}Z; read the revision anew for the others"
             )
     return None
-
-
-@cache
-def _adapter() -> TypeAdapter[Excision]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Excision)

@@ -101,7 +101,7 @@ def files(
     """
     site = site_of(settings)
     store, named = root(site), Entity.parse(entity)
-    folders = (each.folder_of(named) for each in read.templates(store, template_of(site)))
+    folders = (each.folder_of(named) for each in templates_of(site))
     buried = {entry.key for each in folders for entry in store.entries(f"tombstones/{each}")}
     heads = {found.slot: found for found in find(named, since, until, site)}
     return [

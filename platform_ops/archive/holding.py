@@ -12,19 +12,15 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import ClassVar, Final
 
-from platform_ops import sealed
 from platform_ops.archive.read import template_at
 from platform_ops.archive.store import Store, locate, put_once
 from platform_ops.entity import Entity, Slot
-from platform_ops.errors import ArchiveCorrupt, ConfigError, NotArchived
+from platform_ops.errors import ArchiveCorrupt, ArchiveHeld, ConfigError, NotArchived
+from platform_ops.sealed import Record
 from platform_ops.url_scheme import Template, encode
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
 
 __all__ = [
     "TREE",
@@ -36,18 +32,16 @@ __all__ = [
     "in_force",
     "place",
     "release",
+    "require_free",
     "require_words",
 ]
 
 TREE: Final = "holds"
-VERSION: Final = 1
 _RELEASED: Final = ".released.json"
-
-_Kind = Literal["hold", "release", "require_words"]
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Record):
     """What must stay: everything of a source, of one entity in it, or one slot.
 
     :param id: Under which it is released.
@@ -62,7 +56,8 @@ class Hold:
     at_utc: datetime
     entity: Entity | None = None
     slot: Slot | None = None
-    version: int = VERSION
+    version: int = 1
+    kind: ClassVar[str] = "hold"
 
     @property
     def scope(self) -> str:
@@ -84,7 +79,7 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class Release(Record):
     """The end of a hold.
 
     :param hold_sha256: Digest of the hold's stored bytes.
@@ -95,7 +90,8 @@ class Release:
     by: str
     at_utc: datetime
     hold_sha256: str
-    version: int = VERSION
+    version: int = 1
+    kind: ClassVar[str] = "release"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +136,7 @@ def place(store: Store, scope: str | Entity | Slot, *, reason: str, by: str) -> 
         entity=entity,
         slot=slot,
     )
-    put_once(store, _key(hold.id), sealed.to_json(_adapter("hold"), hold))
+    put_once(store, _key(hold.id), hold.to_json())
     return hold
 
 
@@ -159,7 +155,7 @@ def release(store: Store, hold_id: str, *, reason: str, by: str) -> Release:
         return before
     digest = hashlib.sha256(store.read(_key(hold_id))).hexdigest()
     ended = Release(hold_id, reason, by, datetime.now(UTC), digest)
-    put_once(store, f"{TREE}/{hold_id}{_RELEASED}", sealed.to_json(_adapter("release"), ended))
+    put_once(store, f"{TREE}/{hold_id}{_RELEASED}", ended.to_json())
     return ended
 
 
@@ -200,6 +196,15 @@ def in_force(store: Store, known: Holds | None = None) -> Holds:
     return Holds(alive, tuple(template_at(store, entry.key) for entry in recorded), keys)
 
 
+def require_free(store: Store, folder: str) -> None:
+    """Refuse to touch a slot that a hold covers.
+
+    :raises ArchiveHeld: One does.
+    """
+    if (hold := in_force(store).over(folder)) is not None:
+        raise ArchiveHeld(f"{locate(store, f'meta/{folder}')}: {hold}; release it first")
+
+
 def _key(hold_id: str) -> str:
     return f"{TREE}/{hold_id}.json"
 
@@ -209,15 +214,15 @@ def _end(key: str) -> str:
 
 
 def _hold_at(store: Store, key: str) -> Hold:
-    hold: Hold = _read(store, key, "hold")
+    hold = Hold.from_json(store.read(key), locate(store, key))
     if _key(hold.id) != key:
         raise ArchiveCorrupt(f"{locate(store, key)}: belongs at {_key(hold.id)}")
     return hold
 
 
 def _release_at(store: Store, key: str) -> Release:
-    ended: Release = _read(store, key, "release")
     url = locate(store, key)
+    ended = Release.from_json(store.read(key), url)
     if _end(_key(ended.id)) != key:
         raise ArchiveCorrupt(f"{url}: belongs at {_end(_key(ended.id))}")
     try:
@@ -230,10 +235,6 @@ def _release_at(store: Store, key: str) -> Release:
     return ended
 
 
-def _read(store: Store, key: str, kind: _Kind) -> Any:  # Any: a Hold or a Release
-    return sealed.from_json(_adapter(kind), store.read(key), locate(store, key), kind, VERSION)
-
-
 def require_words(reason: str, by: str) -> None:
     """Refuse a record that does not say who asked, or why.
 
@@ -242,10 +243,3 @@ def require_words(reason: str, by: str) -> None:
     for name, words in (("reason", reason), ("by", by)):
         if not words.strip():
             raise ConfigError(f"{name} is empty; a record of this kind says who asked, and why")
-
-
-@cache
-def _adapter(kind: _Kind) -> TypeAdapter[Any]:  # Any: a Hold or a Release
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Hold if kind == "hold" else Release)

@@ -15,7 +15,6 @@ from platform_ops.archive import (
     excise,
     expiry,
     holding,
-    read,
     refused,
     sweeping,
     verifying,
@@ -24,7 +23,7 @@ from platform_ops.archive import (
 from platform_ops.archive.bag import Bag
 from platform_ops.archive.finding import find
 from platform_ops.archive.holding import Hold, Release
-from platform_ops.archive.place import root, site_of, template_of, url
+from platform_ops.archive.place import root, site_of, templates_of, url
 from platform_ops.archive.removal import Removal
 from platform_ops.archive.sweeping import LeftAlone, Stray
 from platform_ops.archive.verifying import Verdict
@@ -153,7 +152,7 @@ def erase(
     store = root(site)
     found: list[Removal] = []
     there = False
-    for template in read.templates(store, template_of(site)):
+    for template in templates_of(site):
         folder = template.render(slot)
         if store.level(f"meta/{folder}").entries:
             there = True
@@ -212,11 +211,7 @@ def export(
     """
     site = site_of(settings)
     store = root(site)
-    named = (
-        [Entity.parse(entity)]
-        if entity
-        else browse.entities(store, read.templates(store, template_of(site)))
-    )
+    named = [Entity.parse(entity)] if entity else browse.entities(store, templates_of(site))
     found = (each for one in named for each in find(one, since, until, settings=site))
     bounds = [
         f"{name} {time.isoformat()}" for name, time in (("from", since), ("until", until)) if time
@@ -235,4 +230,4 @@ def shards(depth: int = 2, settings: Settings | None = None) -> list[str]:
     """
     site = site_of(settings)
     store = root(site)
-    return browse.shards(store, read.templates(store, template_of(site)), depth)
+    return browse.shards(store, templates_of(site), depth)

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from platform_ops.archive import browse, content, read
 from platform_ops.archive.content import Body
-from platform_ops.archive.place import require_zone, root, site_of, template_of, url
+from platform_ops.archive.place import (
+    require_zone,
+    root,
+    site_of,
+    template_of,
+    templates_of,
+    url,
+)
 from platform_ops.archive.store import Store
 from platform_ops.entity import Entity, Manifest, Reference, Slot
 from platform_ops.errors import ExtraMissing, NotArchived
@@ -157,8 +164,8 @@ def refer(found: Manifest, settings: Settings | None = None) -> Reference:
 def _latest(
     entity: Entity, revision: int | None, as_of_utc: datetime | None, site: Settings
 ) -> Manifest:
-    store, template = root(site), template_of(site)
-    held = browse.slots(store, read.templates(store, template), entity)
+    store = root(site)
+    held = browse.slots(store, templates_of(site), entity)
     for slot in sorted({each.slot for each in held}, key=lambda slot: slot.time_utc, reverse=True):
         with suppress(NotArchived):
             return newest(slot, revision=revision, as_of_utc=as_of_utc, settings=site)

@@ -13,10 +13,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import ClassVar, Final
 
-from platform_ops import sealed
 from platform_ops.archive import holding
 from platform_ops.archive.history import BESIDE
 from platform_ops.archive.holding import Holds
@@ -26,20 +24,17 @@ from platform_ops.archive.sweeping import LeftAlone, now
 from platform_ops.archive.tombstones import Cause
 from platform_ops.entity import Blob, Entity, Payload, RunIdentity, Slot
 from platform_ops.errors import ArchiveCorrupt
+from platform_ops.sealed import Record
 from platform_ops.url_scheme import Template
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
 
 __all__ = ["Evidence", "expire", "keep", "listed", "newest", "of_slot"]
 
 _PAYLOADS: Final = "evidence/payloads"
 _RECORDS: Final = "evidence/records"
-VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Record):
     """A delivery that was refused, and why.
 
     :param check: Which check refused it.
@@ -55,25 +50,13 @@ class Evidence:
     message: str
     payloads: tuple[Payload, ...]
     at_utc: datetime
-    version: int = VERSION
+    version: int = 1
+    kind: ClassVar[str] = "record of evidence"
 
     @property
     def size_bytes(self) -> int:
         """Bytes of all payloads together, as they came."""
         return sum(each.size_bytes for each in self.payloads)
-
-    def to_json(self) -> bytes:
-        """Canonical JSON, sealed: the bytes that are stored."""
-        return sealed.to_json(_adapter(), self)
-
-    @classmethod
-    def from_json(cls, data: bytes, url: str) -> Evidence:
-        """Read a record back, strictly.
-
-        :raises ArchiveCorrupt: Not one, damaged, or of a newer version.
-        """
-        found: Evidence = sealed.from_json(_adapter(), data, url, "record of evidence", VERSION)
-        return found
 
 
 def keep(store: Store, folder: str, found: Evidence) -> str:
@@ -182,10 +165,3 @@ def _removed(
         held_by=hold.id if hold else None,
         done=delete and hold is None,
     )
-
-
-@cache
-def _adapter() -> TypeAdapter[Evidence]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Evidence)

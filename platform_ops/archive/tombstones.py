@@ -12,29 +12,24 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from typing import TYPE_CHECKING, Final, Literal
+from typing import ClassVar, Final, Literal
 
-from platform_ops import sealed
 from platform_ops.archive.store import Store, locate
 from platform_ops.entity import Slot
 from platform_ops.errors import NotArchived, Removed
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+from platform_ops.sealed import Record
 
 __all__ = ["PAYLOAD", "TREE", "Cause", "Tombstone", "removal", "tombstone_at", "tombstone_key"]
 
 TREE: Final = "tombstones"
 PAYLOAD: Final = re.compile(r"data/(?P<folder>.+)/(?P<revision>[0-9]{6,})-[0-9a-f]{12}/[^/]+")
 """Key of an object that a writer made."""
-VERSION: Final = 1
 
 Cause = Literal["expired", "erased"]
 
 
 @dataclass(frozen=True, slots=True)
-class Tombstone:
+class Tombstone(Record):
     """A revision whose payloads were removed on purpose, or are about to be.
 
     :param cause: ``expired`` by its retention, or ``erased`` on request.
@@ -54,20 +49,8 @@ class Tombstone:
     size_bytes: int
     manifest_sha256: str
     redacted_sha256: str | None = None
-    version: int = VERSION
-
-    def to_json(self) -> bytes:
-        """Canonical JSON, sealed: the bytes that are stored."""
-        return sealed.to_json(_adapter(), self)
-
-    @classmethod
-    def from_json(cls, data: bytes, url: str) -> Tombstone:
-        """Read a tombstone back, strictly.
-
-        :raises ArchiveCorrupt: Not one, damaged, or of a newer version.
-        """
-        found: Tombstone = sealed.from_json(_adapter(), data, url, "tombstone", VERSION)
-        return found
+    version: int = 1
+    kind: ClassVar[str] = "tombstone"
 
     def is_of(self, manifest_sha256: str) -> bool:
         """Whether this is the tombstone of a manifest with that digest, redacted or not yet."""
@@ -107,10 +90,3 @@ def removal(store: Store, payload_key: str) -> Removed | None:
     hit = PAYLOAD.fullmatch(payload_key)
     found = tombstone_at(store, f"meta/{hit['folder']}/{hit['revision']}.json") if hit else None
     return found.error() if found else None
-
-
-@cache
-def _adapter() -> TypeAdapter[Tombstone]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Tombstone)

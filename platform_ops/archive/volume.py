@@ -95,9 +95,9 @@ def _rank(
     """How much a folder's capture tells of a slot: the lower the more, and the younger the more."""
     wanted = None if slot.map_key is None else encode(slot.map_key)
     for template in templates:
-        if template.split(folder) is None:
+        levels = template.split(folder)
+        if levels is None:
             continue
-        levels = template.split(folder) or {}
         if levels.get("map_key") != wanted:
             return None
         clock = levels.get("time", "000000Z")[:6]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from secrets import token_bytes
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 from platform_ops.archive import content, excisions, read, refused
 from platform_ops.archive.codec import require
@@ -44,12 +44,10 @@ from platform_ops.errors import (
     SourceError,
     SourceTruncated,
 )
-from platform_ops.settings import Codec
+from platform_ops.settings import Codec, OnExisting
 from platform_ops.url_scheme import Template, manifest_key, payload_key, template_key
 
-__all__ = ["Policy", "Session"]
-
-Policy = Literal["revise", "reuse", "fail"]
+__all__ = ["Session"]
 
 _COMMIT_ATTEMPTS = 100
 """Rivals beat a writer at most once each; past this many something else is wrong."""
@@ -79,7 +77,7 @@ class Session:
     template: Template
     slot: Slot
     run: RunIdentity
-    policy: Policy = "revise"
+    policy: OnExisting = "revise"
     codec: Codec = "none"
     pack: bool = False
     redact: tuple[str, ...] = ()
@@ -297,6 +295,5 @@ class Session:
 def _token(run: RunIdentity) -> str:
     """Twelve hex digits that no other writer has: not even a second start of the same try."""
     identity = f"{run.dag_id}\0{run.task_id}\0{run.run_id}\0{run.map_index}\0{run.try_number}\0"
-    return hashlib.sha256(identity.encode("utf-8", "surrogatepass") + token_bytes(16)).hexdigest()[
-        :12
-    ]
+    digest = hashlib.sha256(identity.encode("utf-8", "surrogatepass") + token_bytes(16))
+    return digest.hexdigest()[:12]

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
-from platform_ops import sealed
 from platform_ops.entity.payload import Payload
 from platform_ops.entity.slot import RunIdentity, Slot
 from platform_ops.errors import ArchiveCorrupt
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+from platform_ops.sealed import Record
 
 __all__ = ["MANIFEST_VERSION", "CheckKind", "Manifest", "Reference", "Remark", "manifest_schema"]
 
@@ -42,7 +38,7 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(Record):
     """One committed revision of a slot: the only thing that makes its payloads visible.
 
     :param revision: Counts from 1 within the slot.
@@ -73,6 +69,7 @@ class Manifest:
     retention_days: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     version: int = MANIFEST_VERSION
+    kind: ClassVar[str] = "manifest"
 
     @property
     def bodies(self) -> int:
@@ -90,20 +87,6 @@ class Manifest:
         counts = [payload.rows for payload in self.payloads]
         known = [count for count in counts if count is not None]
         return sum(known) if known and len(known) == len(counts) else None
-
-    def to_json(self) -> bytes:
-        """Canonical JSON, sealed: the bytes that are stored."""
-        return sealed.to_json(_adapter(), self)
-
-    @classmethod
-    def from_json(cls, data: bytes, url: str) -> Manifest:
-        """Read a manifest back, strictly.
-
-        :param url: Where the bytes came from, for the message.
-        :raises ArchiveCorrupt: Not JSON, not a manifest, or of a newer version.
-        """
-        found: Manifest = sealed.from_json(_adapter(), data, url, "manifest", MANIFEST_VERSION)
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +132,10 @@ def manifest_schema(
     mode: Literal["validation", "serialization"] = "serialization",
 ) -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of the manifest, as published on the site."""
-    schema = _adapter().json_schema(mode=mode)
+    # Inside the function: a DAG file that only names an entity pays nothing for pydantic.
+    from pydantic import TypeAdapter
+
+    schema = TypeAdapter(Manifest).json_schema(mode=mode)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["properties"]["seal"] = {
         "description": "SHA-256 in hex of the same text without this field.",
@@ -159,14 +145,6 @@ def manifest_schema(
     }
     schema["required"].append("seal")
     return schema
-
-
-@cache
-def _adapter() -> TypeAdapter[Manifest]:
-    # Inside the function: a DAG file that only names an entity pays nothing for pydantic.
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Manifest)
 
 
 def _outline(value: object) -> str:

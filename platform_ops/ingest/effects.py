@@ -9,19 +9,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from airflow.sdk.exceptions import (
-    AirflowFailException,
-    AirflowRescheduleException,
-    AirflowSkipException,
-)
+from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
 from platform_ops import metrics
 from platform_ops.archive import Commit, Outcome
 from platform_ops.entity import Entity, Slot
-from platform_ops.errors import DeliveryRefused, PlatformError, SourceTruncated
+from platform_ops.errors import DeliveryRefused, SourceTruncated
 from platform_ops.ingest import lineage
 from platform_ops.ingest.capture import Capture
 from platform_ops.ingest.context import asset, site_settings
+from platform_ops.ingest.failure import no_vain_retry
 from platform_ops.ingest.watermark import advance
 from platform_ops.runconf import Wish
 from platform_ops.schedule import Schedule
@@ -130,21 +127,18 @@ def _measure_due(slot: Slot) -> None:
 @contextmanager
 def reported(entity: Entity) -> Iterator[None]:
     """Count a failure by its class, and tell Airflow not to retry what a retry cannot cure."""
-    try:
-        yield
-    except (AirflowSkipException, AirflowRescheduleException):  # no failures
-        raise
-    except DeliveryRefused as err:
-        policy = "skip" if err.skip else "fail"
-        metrics.emit(metrics.CHECKS, 1, entity, check=err.check, policy=policy)
-        if err.skip:
-            raise AirflowSkipException(str(err)) from err
-        metrics.emit(metrics.FAILURES, 1, entity, error=type(err).__name__)
-        raise AirflowFailException(f"{type(err).__name__}: {err}") from err
-    except Exception as err:
-        if isinstance(err, SourceTruncated):
-            metrics.emit(metrics.CHECKS, 1, entity, check="truncated", policy="fail")
-        metrics.emit(metrics.FAILURES, 1, entity, error=type(err).__name__)
-        if isinstance(err, PlatformError) and not err.retryable:
-            raise AirflowFailException(f"{type(err).__name__}: {err}") from err
-        raise
+    with no_vain_retry():
+        try:
+            yield
+        except (AirflowSkipException, AirflowRescheduleException):  # no failures
+            raise
+        except Exception as err:
+            if isinstance(err, SourceTruncated):
+                metrics.emit(metrics.CHECKS, 1, entity, check="truncated", policy="fail")
+            if isinstance(err, DeliveryRefused):
+                policy = "skip" if err.skip else "fail"
+                metrics.emit(metrics.CHECKS, 1, entity, check=err.check, policy=policy)
+                if err.skip:
+                    raise AirflowSkipException(str(err)) from err
+            metrics.emit(metrics.FAILURES, 1, entity, error=type(err).__name__)
+            raise
