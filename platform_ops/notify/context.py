@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import quote
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from platform_ops.settings import Kind, Settings, Severity
 
-__all__ = ["Happening", "airflow_url", "happening", "links_to", "message_of"]
+__all__ = ["Ended", "Happening", "airflow_url", "happening", "links_to", "message_of"]
+
+Ended = Literal["success", "failure"]
 
 _ERROR: Final = 400
 _URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^\s'\"<>]+")
@@ -44,7 +46,7 @@ class Happening:
     :param grave: Whether the first failure is critical already.
     """
 
-    ended: Literal["success", "failure"]
+    ended: Ended
     subject: Subject
     index: int
     error: str
@@ -60,9 +62,7 @@ class Happening:
         return self.subject.dag_id or "", self.subject.task_id or ""
 
 
-def happening(
-    context: Context, ended: Literal["success", "failure"] | None, site: Settings
-) -> Happening:
+def happening(context: Context, ended: Ended | None, site: Settings) -> Happening:
     """Read a callback's context: a task's, or a DAG's, which has a reason.
 
     :param ended: None to find out by the context.
@@ -103,12 +103,7 @@ def happening(
 def message_of(seen: Happening, standing: Standing, now: datetime, site: Settings) -> Message:
     """The message on something that ended, by how things stand with it."""
     kind, severity = _kind(seen, standing)
-    about = Subject(
-        **{
-            **{name: getattr(seen.subject, name) for name in Subject.__slots__},
-            "map_indexes": tuple(each for each in standing.open if each >= 0),
-        }
-    )
+    about = replace(seen.subject, map_indexes=tuple(each for each in standing.open if each >= 0))
     title, text = _words(kind, seen, standing, now)
     return Message(
         kind,
@@ -210,9 +205,7 @@ def _log_url(instance: Any, subject: Subject) -> str:  # Any: Airflow's task ins
     return f"{airflow_url()}/dags/{quote(subject.dag_id)}/runs/{quote(subject.run_id)}"
 
 
-def _ended(
-    reason: str, instance: Any, error: Any
-) -> Literal["success", "failure"]:  # Any: Airflow's
+def _ended(reason: str, instance: Any, error: Any) -> Ended:  # Any: Airflow's
     if reason:
         return "success" if reason == "success" else "failure"
     state = str(getattr(getattr(instance, "state", None), "value", ""))

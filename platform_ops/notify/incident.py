@@ -5,16 +5,16 @@ Each takes the state that a :class:`~platform_ops.notify.journal.Journal` holds,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from platform_ops.settings import SEVERITIES, Severity
 
-__all__ = ["Admission", "Standing", "admit", "fail", "is_over", "recover", "untold"]
+if TYPE_CHECKING:
+    from platform_ops.notify.journal import State
 
-State = Mapping[str, Any]  # Any: JSON values
+__all__ = ["Admission", "Standing", "admit", "fail", "is_over", "recover", "untold"]
 
 _OPEN: Final = 1000
 """Instances of a mapped task that are remembered one by one."""

@@ -19,7 +19,7 @@ from uuid import uuid4
 from platform_ops.archive.store import Entry, Store, put_once
 from platform_ops.errors import ArchiveError, ArchiveUnavailable, NotArchived
 
-__all__ = ["TREE", "Journal"]
+__all__ = ["TREE", "Journal", "State"]
 
 log = logging.getLogger("platform_ops.notify")
 
@@ -30,6 +30,7 @@ _ATTEMPTS: Final = 12
 _PAUSE_S: Final = 0.02
 
 State = Mapping[str, Any]  # Any: JSON values
+"""What is remembered of one thing."""
 Result = TypeVar("Result")
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseNotifier
 
 from platform_ops.errors import PlatformError
 from platform_ops.ingest import site_settings
 from platform_ops.notify import incident
-from platform_ops.notify.context import Happening, happening, message_of
+from platform_ops.notify.context import Ended, Happening, happening, message_of
 from platform_ops.notify.incident import Standing
-from platform_ops.notify.journal import Journal
+from platform_ops.notify.journal import Journal, State
 from platform_ops.notify.office import bounded, journal, send
 from platform_ops.settings import KINDS
 
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["EmailNotifier", "SiteNotifier", "SlackNotifier", "WebhookNotifier", "callbacks"]
 
 log = logging.getLogger("platform_ops.notify")
-
-State = Mapping[str, Any]  # Any: JSON values
-Ended = Literal["success", "failure"]
 
 
 class SiteNotifier(BaseNotifier):
@@ -109,9 +106,17 @@ class SiteNotifier(BaseNotifier):
 class _ChannelNotifier(SiteNotifier):
     """Over one channel that is given here, or over those of one kind that the site has."""
 
-    connection: str | None
     to: Sequence[str] = ()
     mentions: Sequence[str] = ()
+
+    def __init__(
+        self,
+        *,
+        connection: str | None = None,
+        **kwargs: Any,  # Any: SiteNotifier's own
+    ) -> None:
+        super().__init__(**kwargs)
+        self.connection = connection
 
     @property
     def ends(self) -> str:
@@ -142,8 +147,6 @@ class SlackNotifier(_ChannelNotifier):
         this nor ``to`` is given.
     :param to: Slack channels, of a bot.
     :param mentions: Whom critical messages call: ``here``, ``channel``, ids of users and user groups.
-    :param ended: What it is the callback of: ``failure``, ``success``, or whatever the context says.
-    :param tell: Kinds of messages to send; those of ``[notify] tell`` where unset.
     """
 
     kind = "slack"
@@ -152,14 +155,11 @@ class SlackNotifier(_ChannelNotifier):
     def __init__(
         self,
         *,
-        connection: str | None = None,
         to: str | Sequence[str] = (),
         mentions: Sequence[str] = (),
-        ended: Ended | None = None,
-        tell: Iterable[Kind] | None = None,
+        **kwargs: Any,  # Any: those of every channel's notifier
     ) -> None:
-        super().__init__(ended=ended, tell=tell)
-        self.connection = connection
+        super().__init__(**kwargs)
         self.to = _several(to)
         self.mentions = tuple(mentions)
 
@@ -169,8 +169,6 @@ class EmailNotifier(_ChannelNotifier):
 
     :param connection: Of type ``smtp``; ``smtp_default`` where unset.
     :param to: Addresses; the site's channels of mail where neither this nor ``connection`` is given.
-    :param ended: What it is the callback of: ``failure``, ``success``, or whatever the context says.
-    :param tell: Kinds of messages to send; those of ``[notify] tell`` where unset.
     """
 
     kind = "email"
@@ -179,13 +177,10 @@ class EmailNotifier(_ChannelNotifier):
     def __init__(
         self,
         *,
-        connection: str | None = None,
         to: str | Sequence[str] = (),
-        ended: Ended | None = None,
-        tell: Iterable[Kind] | None = None,
+        **kwargs: Any,  # Any: those of every channel's notifier
     ) -> None:
-        super().__init__(ended=ended, tell=tell)
-        self.connection = connection
+        super().__init__(**kwargs)
         self.to = _several(to)
 
 
@@ -194,22 +189,10 @@ class WebhookNotifier(_ChannelNotifier):
 
     :param connection: Of type ``http``: its host is the address, its extra ``path`` what follows it and
         ``headers`` what is sent along; the site's webhooks where unset.
-    :param ended: What it is the callback of: ``failure``, ``success``, or whatever the context says.
-    :param tell: Kinds of messages to send; those of ``[notify] tell`` where unset.
     """
 
     kind = "webhook"
     template_fields: Sequence[str] = ("connection",)
-
-    def __init__(
-        self,
-        *,
-        connection: str | None = None,
-        ended: Ended | None = None,
-        tell: Iterable[Kind] | None = None,
-    ) -> None:
-        super().__init__(ended=ended, tell=tell)
-        self.connection = connection
 
 
 def callbacks(

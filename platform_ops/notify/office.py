@@ -20,7 +20,7 @@ from platform_ops.entity import Entity
 from platform_ops.errors import PlatformError
 from platform_ops.notify.channels import deliver
 from platform_ops.notify.incident import Admission, admit
-from platform_ops.notify.journal import Journal
+from platform_ops.notify.journal import Journal, State
 from platform_ops.notify.message import Fact, Message, time_text
 from platform_ops.url_scheme import encode
 
@@ -91,7 +91,7 @@ def _limited(message: Message, channels: Channels, site: Settings) -> dict[str, 
     apart = "critical" if message.severity == "critical" else "others"
 
     def admission(name: str) -> Admission:
-        def change(state: Mapping[str, Any]) -> tuple[Mapping[str, Any], Admission]:  # Any: JSON
+        def change(state: State) -> tuple[State, Admission]:
             return admit(state, now, window, site.notify.limit)
 
         return journal(site, "channels", name, apart).step(change)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from platform_ops.notify.context import Happening, message_of
+from platform_ops.notify.context import Ended, Happening, message_of
 from platform_ops.notify.incident import Standing
 from platform_ops.notify.lateness import Odd, Overdue, late_message, odd_message
 from platform_ops.notify.message import Message, Subject
@@ -50,9 +50,9 @@ def sample(kind: Kind, site: Settings, now: datetime = _NOW) -> Message:
         )
     count, untold, severity = _HELD[kind]
     since = now - timedelta(hours=3, minutes=20) if count > 1 else now
-    ended = "success" if KINDS[kind][0] == "info" else "failure"
+    ended: Ended = "success" if KINDS[kind][0] == "info" else "failure"
     seen = Happening(
-        ended="success" if ended == "success" else "failure",
+        ended=ended,
         subject=_SUBJECT,
         index=-1,
         error=_ERROR if ended == "failure" else "",

@@ -6,7 +6,7 @@ of the site looks at every entity with a schedule, and at what arrived of all of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +17,7 @@ from platform_ops import archive
 from platform_ops.entity import Entity
 from platform_ops.ingest import site_settings
 from platform_ops.notify.context import airflow_url
+from platform_ops.notify.journal import State
 from platform_ops.notify.lateness import Odd, Overdue, arrived_message, late_message, odd_message
 from platform_ops.notify.message import Message
 from platform_ops.notify.office import journal, send
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 __all__ = ["ArchiveWatchOperator"]
-
-State = Mapping[str, Any]  # Any: JSON values
 
 _TOLD: Final = 100
 
@@ -51,14 +50,15 @@ class ArchiveWatchOperator(BaseOperator):
         """Look, and tell; the counts of what was found go to XCom."""
         site, now = site_settings(), datetime.now(UTC)
         since = now - timedelta(days=self.days)
+        entities = list(site.entities())
         found = {"odd": 0, "messages": 0}
-        for entity in site.entities():
+        for entity in entities:
             if site.entity(entity).schedule is not None:
                 found["messages"] += _tell_overdue(entity, since, now, site)
             for odd in _odd(entity, since, now, site):
                 found["odd"] += 1
                 found["messages"] += _tell_odd(odd, now, site)
-        self.log.info("%d entities: %s", len(tuple(site.entities())), found)
+        self.log.info("%d entities: %s", len(entities), found)
         return found
 
 
@@ -69,11 +69,8 @@ def _missing(
     status = archive.status(entity, settings=site)
     missing = [each for each in status.arrivals if each.state == "missing"]
     due = {each.time_utc.isoformat(): each.due_utc or each.time_utc for each in missing}
-    return (
-        status.since,
-        due,
-        {each.time_utc.isoformat() for each in missing if each.time_utc >= since},
-    )
+    recent = {each.time_utc.isoformat() for each in missing if each.time_utc >= since}
+    return status.since, due, recent
 
 
 def _odd(entity: Entity, since: datetime, now: datetime, site: Settings) -> Iterator[Odd]:
