@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl, urlencode
 
 from airflow.api_fastapi.core_api.security import GetUserDep
 from airflow.configuration import conf
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException as AnyHttpException
@@ -39,7 +38,7 @@ from platform_ops.ui.ranges import Range, slice_of
 from platform_ops.ui.replaying import Api, Refused, conf_of, plan
 from platform_ops.ui.revision import Revision, of_run, pieces, revision_at, verified
 
-__all__ = ["application"]
+__all__ = ["airflow_application", "app"]
 
 log = logging.getLogger(__name__)
 
@@ -67,12 +66,6 @@ app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 _freshness = Freshness()
 
 
-@cache
-def application() -> FastAPI:
-    """The one application of this process."""
-    return app
-
-
 def airflow_application() -> FastAPI:
     """Airflow's own, in whose process this runs."""
     from airflow.api_fastapi.main import app as served
@@ -80,11 +73,26 @@ def airflow_application() -> FastAPI:
     return served
 
 
-@app.get("/")
-def home(request: Request, user: GetUserDep) -> Response:
-    """Every entity, a page at a time."""
-    access, site, asked = Access(user), site_settings(), _asked(request)
+def _reader(user: GetUserDep) -> Access:
+    access = Access(user)
     access.require_list()
+    return access
+
+
+def _api(request: Request, served: Annotated[FastAPI, Depends(airflow_application)]) -> Api:
+    return Api.of(request, served)
+
+
+Reader = Annotated[Access, Depends(_reader)]
+"""Who asks, once it is sure that they may see what there is."""
+Site = Annotated[Settings, Depends(site_settings)]
+AirflowApi = Annotated[Api, Depends(_api)]
+
+
+@app.get("/")
+def home(request: Request, _: Reader, site: Site) -> Response:
+    """Every entity, a page at a time."""
+    asked = _asked(request)
     index = archive.index(site)
     news = _freshness.look(index, [""], site.ui.refresh_s)
     found = shelf.listed(index, site, asked.get("q", ""))
@@ -104,10 +112,9 @@ def home(request: Request, user: GetUserDep) -> Response:
 
 
 @app.get("/entity")
-def entity(request: Request, user: GetUserDep) -> Response:
+def entity(request: Request, _: Reader, site: Site) -> Response:
     """One entity over time."""
-    access, site, asked = Access(user), site_settings(), _asked(request)
-    access.require_list()
+    asked = _asked(request)
     named = Entity.parse(asked.get("name", ""))
     index, span = archive.index(site), Range.of(asked.get("until"), asked.get("day"))
     news = _freshness.look(index, Question(named).prefixes(templates_of(site)), site.ui.refresh_s)
@@ -133,10 +140,9 @@ def entity(request: Request, user: GetUserDep) -> Response:
 
 
 @app.get("/revision")
-def revision(request: Request, user: GetUserDep) -> Response:
+def revision(request: Request, access: Reader, site: Site) -> Response:
     """One revision, and the beginning of one of its bodies."""
-    access, site, asked = Access(user), site_settings(), _asked(request)
-    access.require_list()
+    asked = _asked(request)
     found = revision_at(site, asked.get("manifest", ""))
     return _revision_page(request, access, site, found, asked)
 
@@ -155,7 +161,7 @@ def _revision_page(
     fault, shown = None, None
     bodies: list[Body] = []
     try:
-        bodies, _ = found.bodies(piece.start, _BODIES)
+        bodies = found.bodies(piece.start, _BODIES)
         body = found.body(asked["body"]) if "body" in asked else next(iter(bodies), None)
         if body is not None and not lacking:
             shown = (body.name, preview(body, declared.format if declared else None))
@@ -182,17 +188,18 @@ def _revision_page(
 
 
 @app.get("/download")
-def download(request: Request, user: GetUserDep) -> Response:
+def download(request: Request, access: Reader, site: Site) -> Response:
     """A body as it came, or the manifest where none is named; always a file."""
-    access, site, asked = Access(user), site_settings(), _asked(request)
-    access.require_list()
+    asked = _asked(request)
     found = revision_at(site, asked.get("manifest", ""))
     if "body" not in asked:
         data = found.store.read(found.key)
         return Response(data, headers=attachment(f"{found.manifest.token}.json", len(data)))
     access.require_read(found.manifest, site)
     body = found.body(asked["body"])
-    log.info("%s downloads %s of %s", visible(user.get_name()), visible(body.name), found.url)
+    log.info(
+        "%s downloads %s of %s", visible(access.user.get_name()), visible(body.name), found.url
+    )
     taken = pieces(body)
     first = next(taken, b"")  # a small one that is damaged is a page that says so
     headers = attachment(body.name, body.size_bytes)
@@ -200,13 +207,9 @@ def download(request: Request, user: GetUserDep) -> Response:
 
 
 @app.post("/verify")
-async def verify(request: Request, user: GetUserDep) -> Response:
+async def verify(request: Request, access: Reader, site: Site) -> Response:
     """Read all of a slot again, and compare it with its manifests."""
-    access, site, form = Access(user), site_settings(), await _form(request)
-    access.require_list()
-    found = await run_in_threadpool(revision_at, site, form.get("manifest", ""))
-    access.require_run(found.manifest)
-    access.require_form(form.get("token", ""), "verify", found.url)
+    found, _ = await _confirmed(request, access, site, "verify")
     verdicts = await run_in_threadpool(verified, found, site.ui.verify_limit_bytes)
     return await run_in_threadpool(
         _revision_page,
@@ -221,14 +224,13 @@ async def verify(request: Request, user: GetUserDep) -> Response:
 
 
 @app.get("/replay")
-async def confirm(request: Request, user: GetUserDep) -> Response:
+async def confirm(request: Request, access: Reader, site: Site, api: AirflowApi) -> Response:
     """What a replay would do, and the button that does it."""
-    access, site, asked = Access(user), site_settings(), _asked(request)
-    access.require_list()
+    asked = _asked(request)
     found = await run_in_threadpool(revision_at, site, asked.get("manifest", ""))
     access.require_run(found.manifest)
     beside = await run_in_threadpool(of_run, found, site)
-    planned = await plan(_api(request), found.manifest, conf_of(found.manifest, beside, emit=False))
+    planned = await plan(api, found.manifest, conf_of(found.manifest, beside, emit=False))
     return page(
         request,
         "replay.html",
@@ -241,30 +243,24 @@ async def confirm(request: Request, user: GetUserDep) -> Response:
 
 
 @app.post("/replay")
-async def replay(request: Request, user: GetUserDep) -> Response:
+async def replay(request: Request, access: Reader, site: Site, api: AirflowApi) -> Response:
     """Trigger the run."""
-    access, site, form = Access(user), site_settings(), await _form(request)
-    access.require_list()
-    found = await run_in_threadpool(revision_at, site, form.get("manifest", ""))
-    access.require_run(found.manifest)
-    access.require_form(form.get("token", ""), "replay", found.url)
+    found, form = await _confirmed(request, access, site, "replay")
     beside = await run_in_threadpool(of_run, found, site)
     wanted = conf_of(found.manifest, beside, emit=form.get("emit") == "yes")
-    api = _api(request)
     run_id = await api.start(await plan(api, found.manifest, wanted))
-    log.info("%s replays %s as %s", visible(user.get_name()), found.url, run_id)
+    log.info("%s replays %s as %s", visible(access.user.get_name()), found.url, run_id)
     there = {"dag": found.manifest.run.dag_id, "run": run_id, "manifest": found.url}
     where = f"{links.home_page(prefix_of(request))}started?{urlencode(there)}"
     return RedirectResponse(where, 303, headers=GUARDS)
 
 
 @app.get("/started")
-async def started(request: Request, user: GetUserDep) -> Response:
+async def started(request: Request, _: Reader, api: AirflowApi) -> Response:
     """How a replay goes; the page comes again by itself until the run has ended."""
-    access, asked = Access(user), _asked(request)
-    access.require_list()
+    asked = _asked(request)
     dag_id, run_id = asked.get("dag", ""), asked.get("run", "")
-    run = await _api(request).run(dag_id, run_id)
+    run = await api.run(dag_id, run_id)
     if run is None:
         raise NotArchived(f"{dag_id}: Airflow knows no run {run_id}")
     ended = run["state"] in _ENDED
@@ -306,9 +302,15 @@ async def _form(request: Request) -> dict[str, str]:
     return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
-def _api(request: Request) -> Api:
-    make = app.dependency_overrides.get(airflow_application, airflow_application)
-    return Api.of(request, make())
+async def _confirmed(
+    request: Request, access: Access, site: Settings, action: str
+) -> tuple[Revision, dict[str, str]]:
+    """The revision that a form of ours is about, sent by somebody who may; and the form."""
+    form = await _form(request)
+    found = await run_in_threadpool(revision_at, site, form.get("manifest", ""))
+    access.require_run(found.manifest)
+    access.require_form(form.get("token", ""), action, found.url)
+    return found, form
 
 
 def _more(request: Request, asked: dict[str, str]) -> Any:  # Any: a function of the template

@@ -110,7 +110,7 @@ def size_text(size_bytes: int | None) -> str:
     return f"{size:.1f} TiB"
 
 
-def moment_text(time: datetime | None, seconds: bool = False) -> str:  # a filter
+def moment_text(time: datetime | None, seconds: bool = False) -> str:
     """A time in UTC."""
     if time is None:
         return ""

@@ -31,9 +31,9 @@ class _Browser:
         receive: Callable[[], Awaitable[MutableMapping[str, Any]]],  # Any: as ASGI has it
         send: Callable[[MutableMapping[str, Any]], Awaitable[None]],  # Any: as ASGI has it
     ) -> None:
-        from platform_ops.ui.app import application
+        from platform_ops.ui.app import app
 
-        await application()(scope, receive, send)
+        await app(scope, receive, send)
 
 
 class RevisionLink(BaseOperatorLink):

@@ -73,7 +73,7 @@ def preview(body: Body, known: Format | None = None) -> Preview:
     return _text(head, whole, kind) or _bytes(head, whole)
 
 
-def _inflated(head: bytes, whole: bool) -> tuple[bytes, bool]:  # of this module
+def _inflated(head: bytes, whole: bool) -> tuple[bytes, bool]:
     inflate = zlib.decompressobj(16 + zlib.MAX_WBITS)
     try:
         found = inflate.decompress(head, _HEAD_BYTES)
@@ -82,7 +82,7 @@ def _inflated(head: bytes, whole: bool) -> tuple[bytes, bool]:  # of this module
     return found, inflate.eof and not inflate.unused_data
 
 
-def _text(head: bytes, whole: bool, kind: Format | None) -> Preview | None:  # of this module
+def _text(head: bytes, whole: bool, kind: Format | None) -> Preview | None:
     if b"\0" in head:
         return None
     try:
@@ -102,7 +102,7 @@ def _text(head: bytes, whole: bool, kind: Format | None) -> Preview | None:  # o
     return Preview("text", text=text, note=note)
 
 
-def _csv(text: str, whole: bool, note: str) -> Preview | None:  # of this module
+def _csv(text: str, whole: bool, note: str) -> Preview | None:
     first = text.partition("\n")[0]
     delimiter = max("\t;|,", key=first.count)
     lines = io.StringIO(text if whole else text.rpartition("\n")[0], newline="")
@@ -118,7 +118,7 @@ def _csv(text: str, whole: bool, note: str) -> Preview | None:  # of this module
     return _table("csv", read[0], read[1 : _ROWS + 1], note) if read else None
 
 
-def _jsonl(text: str, whole: bool, note: str) -> Preview | None:  # of this module
+def _jsonl(text: str, whole: bool, note: str) -> Preview | None:
     lines = (text if whole else text.rpartition("\n")[0]).splitlines()
     if len(lines) > _ROWS:
         note = f"The first {_ROWS} rows are shown."
@@ -129,7 +129,7 @@ def _jsonl(text: str, whole: bool, note: str) -> Preview | None:  # of this modu
     return _records("jsonl", found, note)
 
 
-def _json(text: str, whole: bool, note: str) -> Preview | None:  # of this module
+def _json(text: str, whole: bool, note: str) -> Preview | None:
     if not whole:
         return None
     try:
@@ -173,7 +173,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= _CELL_LETTERS else f"{text[:_CELL_LETTERS]}…"
 
 
-def _bytes(head: bytes, whole: bool, note: str = "") -> Preview:  # of this module
+def _bytes(head: bytes, whole: bool, note: str = "") -> Preview:
     shown = head[:_HEX_BYTES]
     if not whole or len(shown) < len(head):
         note = f"{note} The first {len(shown)} bytes are shown.".strip()

@@ -64,12 +64,11 @@ class Revision:
         """Whether none came after it."""
         return not self.siblings or self.siblings[0].number == self.manifest.revision
 
-    def bodies(self, skip: int, count: int) -> tuple[list[Body], bool]:
-        """Some of the bodies, and whether there are more."""
+    def bodies(self, skip: int, count: int) -> list[Body]:
+        """Some of the bodies; none of a revision whose payloads were removed."""
         if self.tombstone is not None:
-            return [], False
-        found = list(islice(content.bodies(self.store, self.manifest), skip, skip + count + 1))
-        return found[:count], len(found) > count
+            return []
+        return list(islice(content.bodies(self.store, self.manifest), skip, skip + count))
 
     def body(self, name: str) -> Body:
         """The body of a name.

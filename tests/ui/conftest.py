@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 
 from platform_ops import links, settings
 from platform_ops.settings import Settings
-from platform_ops.ui.app import airflow_application, application
+from platform_ops.ui.app import airflow_application, app
 
 TOML = """
 [archive]
@@ -112,7 +112,7 @@ def airflow() -> Airflow:
 def visitor(site: Settings, airflow: Airflow, monkeypatch: pytest.MonkeyPatch) -> Iterator[Visitor]:
     manager = SimpleAuthManager()  # type: ignore[no-untyped-call]  # its base says no types
     monkeypatch.setattr(airflow_app._AuthManagerState, "instance", manager)
-    outer, browser = FastAPI(), application()
+    outer, browser = FastAPI(), app
     outer.mount(links.MOUNT, browser)
     with TestClient(outer, base_url="http://airflow.example") as client:
         who = Visitor(client)
