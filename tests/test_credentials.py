@@ -83,7 +83,8 @@ def test_a_google_key_in_the_environment_serves_without_a_connection(
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
     monkeypatch.setenv("GOOGLE_BASE_URL", guarded.url)
     root = f"gs://{guarded.new_bucket()}"
-    commit(Settings.model_validate({"archive": {"root": root}}))
+    done = commit(site := Settings.model_validate({"archive": {"root": root}}))
+    assert archive.open(done.reference, settings=site).read() == b"sunny"
 
 
 def test_a_google_store_that_refuses_says_so(
@@ -100,7 +101,8 @@ def test_a_google_store_that_refuses_says_so(
 def test_an_aws_connection_opens_s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     extra = {"region_name": "us-east-1", "service_config": {"s3": {"endpoint_url": s3_server.url}}}
     connect(monkeypatch, "aws", extra, login="testing", password="testing")
-    commit(site_at(f"s3://{s3_server.new_bucket()}/x"))
+    done = commit(site := site_at(f"s3://{s3_server.new_bucket()}/x"))
+    assert archive.open(done.reference, settings=site).read() == b"sunny"
 
 
 def test_a_service_account_of_amazon_writes_as_its_role(
