@@ -100,7 +100,7 @@ def _of_a_driver(err: Exception) -> bool:
     return (
         ("Error" in names and "Exception" in names)
         or module in ("pyarrow", "pymysql", "sqlite3")
-        or (isinstance(err, OSError))
+        or isinstance(err, OSError)
     )
 
 

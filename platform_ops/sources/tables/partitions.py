@@ -76,10 +76,7 @@ def _ends(low: Any, high: Any, parts: int, where: str) -> list[Any]:  # Any: val
     elif isinstance(low, int):
         steps = [low + (high - low) * number // parts for number in range(1, parts)]
     else:
-        raise SourceRejected(
-            f"{where}: holds {type(low).__name__}; ranges are made of whole numbers, dates and "
-            "timestamps"
-        )
+        raise _no_range(where, type(low).__name__)
     return [each for each in dict.fromkeys(steps) if each > low]
 
 
@@ -88,10 +85,13 @@ def _times(low: str, high: str, where: str) -> tuple[datetime.datetime, datetime
     try:
         return datetime.datetime.fromisoformat(low), datetime.datetime.fromisoformat(high)
     except ValueError:
-        raise SourceRejected(
-            f"{where}: holds text that is no time; ranges are made of whole numbers, dates and "
-            "timestamps"
-        ) from None
+        raise _no_range(where, "text that is no time") from None
+
+
+def _no_range(where: str, held: str) -> SourceRejected:
+    return SourceRejected(
+        f"{where}: holds {held}; ranges are made of whole numbers, dates and timestamps"
+    )
 
 
 def _literal(value: Any) -> str:  # Any: a value of the column

@@ -53,8 +53,7 @@ def by_adbc(hook: Any, statement: Statement) -> Iterator[Answer]:  # Any: a Post
     sql = _written_out(hook, statement)
     with adbc.connect(_dsn(hook)) as connection, connection.cursor() as cursor:
         cursor.adbc_statement.set_options(**{_BATCH_HINT: str(_BATCH_BYTES)})
-        cursor.execute("SET TRANSACTION READ ONLY")
-        cursor.execute("SET LOCAL TIME ZONE 'UTC'")
+        _only_read(cursor)
         schema = cursor.adbc_execute_schema(sql)
         require_distinct(schema.names, "the query")
         kept = {each.name: _postgres_kind(each) for each in schema}
@@ -63,6 +62,12 @@ def by_adbc(hook: Any, statement: Statement) -> Iterator[Answer]:  # Any: a Post
             submit(cursor.execute, _flagged(with_texts(sql, kept), kept)).result()
             reader = cursor.fetch_record_batch()
             yield Answer(target, _ahead(submit, (_cast(batch, target) for batch in reader)))
+
+
+def _only_read(cursor: Any) -> None:  # Any: ADBC's or psycopg's
+    """Have the transaction write nothing, and tell times in UTC."""
+    cursor.execute("SET TRANSACTION READ ONLY")
+    cursor.execute("SET LOCAL TIME ZONE 'UTC'")
 
 
 _Submit = Callable[..., Future[Any]]  # Any: whatever a call takes and returns
@@ -113,8 +118,8 @@ def _postgres_kind(field: pa.Field) -> pa.DataType | None:
         return None  # of these the driver loses something: a currency, the sign, what is inside
     if pa.types.is_list(kind):
         value = pa.string() if _opaque_text(kind.value_type) else kind.value_type
-        whole = not _opaque(value) and not pa.types.is_interval(value)
-        return pa.list_(value) if whole else None
+        exact = not _opaque(value) and not pa.types.is_interval(value)
+        return pa.list_(value) if exact else None
     return kind.storage_type if _opaque_text(kind) else None if _opaque(kind) else kind
 
 
@@ -251,8 +256,7 @@ def by_cursor(hook: Any, statement: Statement) -> Iterator[Answer]:  # Any: a Po
     """By a named cursor: its rows stay on the server until they are fetched."""
     with closing(hook.get_conn()) as connection:
         with connection.cursor() as first:
-            first.execute("SET TRANSACTION READ ONLY")
-            first.execute("SET LOCAL TIME ZONE 'UTC'")
+            _only_read(first)
             # An alias for each: the empty answer has every column's type and precision.
             empty = f"SELECT * FROM ({statement.bare}) AS asked LIMIT 0"  # noqa: S608  # the author's own query
             first.execute(empty, statement.parameters)

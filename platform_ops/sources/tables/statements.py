@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from platform_ops.errors import SourceRejected
 
-__all__ = ["Parameters", "Statement", "is_query", "quoted"]
+__all__ = ["Parameters", "Statement", "is_query", "listed", "quoted", "require_query"]
 
 Parameters = Mapping[str, Any] | Sequence[Any]  # Any: whatever the driver binds
 

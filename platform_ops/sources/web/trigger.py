@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
@@ -17,7 +17,18 @@ __all__ = ["HttpExportTrigger", "HttpReadyTrigger"]
 _AS_IT_IS: Final = {"Accept-Encoding": "identity"}
 
 
-class HttpExportTrigger(BaseTrigger):
+class _AsGiven(BaseTrigger):
+    """A trigger that Airflow keeps by the arguments which it was given."""
+
+    _arguments: ClassVar[tuple[str, ...]]
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:  # Any: JSON values
+        """As Airflow keeps it until the triggerer takes it up."""
+        kept = {name: getattr(self, name) for name in self._arguments}
+        return f"{__name__}.{type(self).__name__}", kept
+
+
+class HttpExportTrigger(_AsGiven):
     """Fires when an API has made an export, or cannot say so, or the time is over.
 
     It asks over the same connection as the operator, and carries no header, token or answer.
@@ -28,6 +39,8 @@ class HttpExportTrigger(BaseTrigger):
     :param export: What of the operator's ``export`` tells how far a job is.
     :param deadline_s: Seconds since the epoch after which nobody waits any more.
     """
+
+    _arguments = ("http_conn_id", "url", "entity", "export", "deadline_s")
 
     def __init__(
         self,
@@ -42,21 +55,8 @@ class HttpExportTrigger(BaseTrigger):
         self.http_conn_id = http_conn_id
         self.url = url
         self.entity = entity
-        self.export = export
+        self.export = dict(export)
         self.deadline_s = deadline_s
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:  # Any: JSON values
-        """As Airflow keeps it until the triggerer takes it up."""
-        return (
-            f"{HttpExportTrigger.__module__}.{HttpExportTrigger.__qualname__}",
-            {
-                "http_conn_id": self.http_conn_id,
-                "url": self.url,
-                "entity": self.entity,
-                "export": dict(self.export),
-                "deadline_s": self.deadline_s,
-            },
-        )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look again and again; the event says ``ready``, ``unsure`` or ``late``, and no more."""
@@ -77,7 +77,7 @@ class HttpExportTrigger(BaseTrigger):
         return _asked(self.http_conn_id, "GET", looked, export.interval_s)
 
 
-class HttpReadyTrigger(BaseTrigger):
+class HttpReadyTrigger(_AsGiven):
     """Fires when a resource answers, or refuses; the task then asks once more, and archives the answer.
 
     It asks over the same connection as the sensor, reads no body, and carries no header, token or answer.
@@ -88,6 +88,8 @@ class HttpReadyTrigger(BaseTrigger):
     :param not_yet: Statuses that mean that it is not there yet.
     :param interval_s: Seconds between two looks.
     """
+
+    _arguments = ("http_conn_id", "url", "method", "not_yet", "interval_s")
 
     def __init__(
         self,
@@ -102,21 +104,8 @@ class HttpReadyTrigger(BaseTrigger):
         self.http_conn_id = http_conn_id
         self.url = url
         self.method = method
-        self.not_yet = not_yet
+        self.not_yet = list(not_yet)
         self.interval_s = interval_s
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:  # Any: JSON values
-        """As Airflow keeps it until the triggerer takes it up."""
-        return (
-            f"{HttpReadyTrigger.__module__}.{HttpReadyTrigger.__qualname__}",
-            {
-                "http_conn_id": self.http_conn_id,
-                "url": self.url,
-                "method": self.method,
-                "not_yet": list(self.not_yet),
-                "interval_s": self.interval_s,
-            },
-        )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look again and again; the event says ``ready`` or ``unsure``, and no more."""
