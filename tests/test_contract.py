@@ -23,7 +23,7 @@ from platform_ops.entity import Reference
 from platform_ops.errors import ArchiveConflict, NotArchived, SourceError
 from platform_ops.ingest import ArchivingOperator
 from platform_ops.testing.runner import Supervisor, TaskResult, run_dag, run_task
-from tests.archive.places import Bucket, Disk, Place
+from tests.archive.places import Disk, Place, place_of
 from tests.contract import CASES, is_fast, on_every_store
 from tests.contract.case import (
     DAY,
@@ -38,7 +38,6 @@ from tests.contract.case import (
     registered_operators,
     uncovered,
 )
-from tests.fakes.s3 import S3Server
 from tests.fakes.statsd import Listener
 
 REPLAY = {"platform_ops": {"replay": True}}
@@ -60,12 +59,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    found: Place
-    if request.param == "disk":
-        found = Disk(tmp_path / "archive")
-    else:
-        server: S3Server = request.getfixturevalue("s3_server")
-        found = Bucket(server, request.getfixturevalue("s3_bucket"))
+    found = place_of(request, tmp_path / "archive")
     monkeypatch.setenv("PLATFORM_OPS__ARCHIVE__ROOT", found.root)
     return found
 

@@ -13,7 +13,7 @@ from airflow.sdk.execution_time import comms
 from platform_ops import archive
 from platform_ops.ingest import asset
 from platform_ops.testing.runner import Supervisor, TaskResult, run_task
-from tests.archive.places import Bucket, Disk, Place
+from tests.archive.places import Place, place_of
 from tests.contract import HOOK_CASES, is_fast, on_every_store
 from tests.contract.case import (
     DAY,
@@ -24,7 +24,6 @@ from tests.contract.case import (
     registered_hooks,
     uncovered,
 )
-from tests.fakes.s3 import S3Server
 from tests.fakes.statsd import Listener
 
 pytestmark = pytest.mark.filterwarnings(
@@ -48,12 +47,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    found: Place
-    if request.param == "disk":
-        found = Disk(tmp_path / "archive")
-    else:
-        server: S3Server = request.getfixturevalue("s3_server")
-        found = Bucket(server, request.getfixturevalue("s3_bucket"))
+    found = place_of(request, tmp_path / "archive")
     monkeypatch.setenv("PLATFORM_OPS__ARCHIVE__ROOT", found.root)
     return found
 

@@ -10,15 +10,13 @@ from pathlib import Path
 import pytest
 
 from platform_ops.settings import Settings
-from tests.archive.places import Disk, ObjectServer, Place, in_a_bucket, settings_of
+from tests.archive.places import ObjectServer, Place, place_of, settings_of
 from tests.fakes.faulty import FaultyProxy, faulty_proxy
 
 
 @pytest.fixture(params=["disk", "s3", "gcs"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    if request.param == "disk":
-        return Disk(tmp_path / "archive")
-    return in_a_bucket(request)
+    return place_of(request, tmp_path / "archive")
 
 
 @pytest.fixture

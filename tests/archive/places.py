@@ -57,8 +57,10 @@ def store_of(place: Place) -> Store:
     return archive.root(settings_of(place))
 
 
-def in_a_bucket(request: pytest.FixtureRequest) -> Place:
-    """A new bucket of the object store that the fixture's parameter names."""
+def place_of(request: pytest.FixtureRequest, folder: Path) -> Place:
+    """A new place of the kind that the fixture's parameter names; on disk it is the folder."""
+    if request.param == "disk":
+        return Disk(folder)
     if request.param == "gcs":
         return Gcs(request.getfixturevalue("gcs_server"), request.getfixturevalue("gcs_bucket"))
     return Bucket(request.getfixturevalue("s3_server"), request.getfixturevalue("s3_bucket"))

@@ -26,7 +26,7 @@ from platform_ops.errors import (
     Removed,
 )
 from platform_ops.settings import Settings
-from tests.archive.places import Disk, Place, in_a_bucket, store_of
+from tests.archive.places import Place, place_of, store_of
 from tests.archive.samples import commit, faults, part, run, slot
 from tests.archive.strays import FOLDER, LONG_AGO, contents, swept
 from tests.archive.test_erase import WHY
@@ -45,7 +45,7 @@ def packing(place: Place) -> Settings:
 @pytest.fixture(params=["disk", "gcs"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """One store of each kind; the crashes are tried on the others too."""
-    return Disk(tmp_path / "archive") if request.param == "disk" else in_a_bucket(request)
+    return place_of(request, tmp_path / "archive")
 
 
 @pytest.fixture

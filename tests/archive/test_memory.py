@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.archive.places import Disk, Place, in_a_bucket
+from tests.archive.places import Disk, Place, place_of
 
 ONE_CAPTURE = """
 import sys
@@ -63,9 +63,7 @@ def _peak_mib(script: str, *arguments: str) -> int:
 
 @pytest.fixture(params=["disk", "s3", "gcs"])
 def place(request: pytest.FixtureRequest, memory: Path) -> Place:
-    if request.param == "disk":
-        return Disk(memory)
-    return in_a_bucket(request)
+    return place_of(request, memory)
 
 
 def test_a_big_body_takes_no_more_memory_than_a_small_one(place: Place) -> None:

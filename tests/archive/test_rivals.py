@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Barrier
 
 import pytest
@@ -19,7 +20,7 @@ import pytest
 from platform_ops import archive
 from platform_ops.errors import ArchiveConflict
 from platform_ops.settings import OnExisting, Settings
-from tests.archive.places import Disk, Place, in_a_bucket, settings_of
+from tests.archive.places import Place, place_of, settings_of
 from tests.archive.samples import commit, faults, part, run, slot
 
 WRITERS = int(os.environ.get("RIVALS", "8"))
@@ -52,10 +53,8 @@ def writers() -> Iterator[ProcessPoolExecutor]:
 
 
 @pytest.fixture(params=["disk", "s3", "gcs"])
-def place(request: pytest.FixtureRequest) -> Place:
-    if request.param == "disk":
-        return Disk(request.getfixturevalue("memory") / "archive")
-    return in_a_bucket(request)
+def place(request: pytest.FixtureRequest, memory: Path) -> Place:
+    return place_of(request, memory / "archive")
 
 
 def _remember(barrier: Barrier) -> None:

@@ -11,8 +11,7 @@ from click.testing import CliRunner, Result
 from platform_ops import settings
 from platform_ops.cli import main
 from platform_ops.settings import Settings
-from tests.archive.places import Bucket, Disk, Place
-from tests.fakes.s3 import S3Server
+from tests.archive.places import Disk, Place, place_of
 
 Call = Callable[..., Result]
 
@@ -34,14 +33,10 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Disk:
 
 
 @pytest.fixture(params=["disk", "s3"])
-def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Place:
-    if request.param == "disk":
-        found: Disk = request.getfixturevalue("disk")
-        return found
-    server: S3Server = request.getfixturevalue("s3_server")
-    bucket = Bucket(server, request.getfixturevalue("s3_bucket"))
-    monkeypatch.setenv("PLATFORM_OPS__ARCHIVE__ROOT", bucket.root)
-    return bucket
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    found = place_of(request, tmp_path / "archive")
+    monkeypatch.setenv("PLATFORM_OPS__ARCHIVE__ROOT", found.root)
+    return found
 
 
 @pytest.fixture
