@@ -20,7 +20,7 @@ from platform_ops.entity import Entity, Manifest, Origin, Part, Slot
 from platform_ops.errors import ArchiveCorrupt, DeliveryRefused, SourceTruncated
 from platform_ops.ingest import ArchivingOperator
 from platform_ops.testing.runner import TaskResult, run_task
-from tests.archive.places import Disk, Place, in_a_bucket
+from tests.archive.places import Place, place_of
 from tests.fakes.statsd import Listener
 
 DAY = "2024-03-05"  # a Tuesday
@@ -59,7 +59,7 @@ def committed(ran: TaskResult) -> Manifest:
 @pytest.fixture(params=["disk", "s3"])
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """Where the archive is, and all evidence with it."""
-    made = Disk(tmp_path / "archive") if request.param == "disk" else in_a_bucket(request)
+    made = place_of(request, tmp_path / "archive")
     monkeypatch.setenv("PLATFORM_OPS__ARCHIVE__ROOT", made.root)
     return made
 
