@@ -174,7 +174,9 @@ class Topics:
             self._consumer.assign([TopicPartition(*place, start)])
             deadline = time.monotonic() + self._timeout_s
             while True:
-                came = self._consumer.consume(_AT_ONCE, timeout=1.0)
+                # The first wakes us, the rest is there: asked for many, a client waits for all of them.
+                came = self._consumer.consume(1, timeout=1.0)
+                came += self._consumer.consume(_AT_ONCE, timeout=0.0) if came else []
                 if not came and time.monotonic() > deadline:
                     raise self._silent(f"reading {_named(place)}")
                 for message in came:

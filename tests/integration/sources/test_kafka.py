@@ -25,6 +25,7 @@ from platform_ops import archive
 from platform_ops.errors import SourceUnavailable
 from platform_ops.settings import Settings
 from platform_ops.sources.kafka import ArchivingKafkaOperator
+from platform_ops.sources.topics.client import Topics
 from platform_ops.testing.runner import TaskResult, run_task
 from platform_ops.testing.supervisor import Supervisor
 from tests.contract.kafka import RECORDS, BrokerSource, KafkaCase, expected, shown
@@ -137,6 +138,32 @@ def test_the_archive_decides_wherever_a_crash_has_left_the_group(
         store.asset_store.clear()
     assert values(capture("2024-03-02", topic, supervisor=store)) == ["3", "4"]
     assert broker.committed(source.group, topic) == 4
+
+
+def test_a_member_that_joins_in_the_middle_takes_no_record_away(
+    source: BrokerSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker, topic = source.broker, source.topic
+    broker.produce(topic, *numbered(1, 2, 3), *numbered(7, 8, partition=1))
+    other = Consumer({**broker.configuration, "group.id": source.group})
+    read = Topics.read
+
+    def joined(self: Topics, *arguments: Any) -> Any:
+        other.subscribe([topic])
+        for message in read(self, *arguments):
+            other.poll(0.2)
+            yield message
+
+    monkeypatch.setattr(Topics, "read", joined)
+    ran = capture("2024-03-01", topic)
+    other.close()
+    (held,) = archive.find(ENTITY)
+    assert held.rows == 5
+    assert "the group has other members; give this task a group of its own" in str(ran.error)
+    broker.produce(topic, *numbered(4))
+    monkeypatch.setattr(Topics, "read", read)
+    # Tansu remembers a member that has left: so the group is left alone.
+    assert values(capture("2024-03-02", topic, commit_offsets=False)) == ["4"]
 
 
 def test_a_slot_that_is_filled_again_takes_the_same_records(source: BrokerSource) -> None:
