@@ -40,20 +40,20 @@ def asset(entity: str | Entity) -> Asset:
     if _PLAIN.fullmatch(name) is None:
         parsed = Entity.parse(entity)
         return Asset(name=str(parsed), uri=parsed.uri)
-    # Airflow takes a fifth of an operator's time to find that such a name and URI need no cleaning.
-    put, made = object.__setattr__, object.__new__(Asset)
-    for field, value in _blank_asset():
-        put(made, field, value.copy() if isinstance(value, (dict, list)) else value)
-    put(made, "name", name)
-    put(made, "uri", f"platform-ops://{name.replace('.', '/', 1)}")
+    # As unpickling makes one: Airflow takes a fifth of an operator's time to find that such a name and
+    # URI need no cleaning.
+    made = Asset.__new__(Asset)
+    own = {"name": name, "uri": f"platform-ops://{name.replace('.', '/', 1)}"}
+    state = {**_blank_state(), **own, "extra": {}, "watchers": []}
+    made.__setstate__(state)  # type: ignore[attr-defined]  # attrs generates it
     return made
 
 
 @cache
-def _blank_asset() -> list[tuple[str, Any]]:  # Any: what an asset has beside its name
+def _blank_state() -> dict[str, Any]:  # Any: what an asset holds beside its name
     blank = Asset(name="blank", uri="platform-ops://blank/blank")
-    beside = [name for name in vars(Asset)["__slots__"] if name not in ("name", "uri")]
-    return [(name, getattr(blank, name)) for name in beside]
+    state: dict[str, Any] = blank.__getstate__()  # type: ignore[assignment]  # Any: as above; attrs makes it a dictionary
+    return state
 
 
 def entity_of(text: str | Entity) -> Entity:

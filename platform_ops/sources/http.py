@@ -118,6 +118,17 @@ class ArchivingHttpOperator(ArchivingOperator):
         "headers": "json",
     }
     ui_color = "#dbeafe"
+    http_conn_id: str = DEFAULT_CONNECTION
+    method: str = "GET"
+    query: Mapping[str, Any] | None = None  # Any: whatever requests writes into a URL
+    data: str | Mapping[str, Any] | None = None  # Any: form fields
+    json: Any = None  # Any: JSON values
+    headers: Mapping[str, str] | None = None
+    pagination: Pagination | None = None
+    since: Since | None = None
+    conditional: bool = False
+    limits: Limits = _LIMITS
+    attempts: int | None = None
 
     def __init__(
         self,
@@ -140,17 +151,19 @@ class ArchivingHttpOperator(ArchivingOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.endpoint = endpoint
-        self.http_conn_id = http_conn_id
-        self.method = method
-        self.query = query
-        self.data = data
-        self.json = json
-        self.headers = headers
-        self.pagination = _pagination(pagination)
-        self.since = since
-        self.conditional = conditional
-        self.limits = limits or _LIMITS
-        self.attempts = attempts
+        self._keep(
+            http_conn_id=http_conn_id,
+            method=method,
+            query=query,
+            data=data,
+            json=json,
+            headers=headers,
+            pagination=_pagination(pagination),
+            since=since,
+            conditional=conditional,
+            limits=limits or _LIMITS,
+            attempts=attempts,
+        )
         self._require_sense()
 
     def _require_sense(self) -> None:
