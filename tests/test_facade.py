@@ -125,9 +125,12 @@ def test_a_dag_file_loads_nothing_of_the_archive_and_no_model_of_the_settings() 
 import json, sys
 from airflow.sdk import DAG, task
 before = set(sys.modules)
-from platform_ops import ArchivingHttpOperator, archive, archive_session, asset
+from platform_ops import ArchivingHttpOperator, ArchivingSftpOperator, ArchivingSqlOperator
+from platform_ops import archive, archive_session, asset
 with DAG("weather", schedule=None):
     ArchivingHttpOperator(task_id="forecast", entity="weather.forecast", endpoint="/forecast")
+    ArchivingSqlOperator(task_id="stations", entity="weather.stations", conn_id="w", table="s")
+    ArchivingSftpOperator(task_id="reports", entity="weather.reports", folder="/out")
 print(json.dumps(sorted(set(sys.modules) - before)))
 """
     ran = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
@@ -135,7 +138,13 @@ print(json.dumps(sorted(set(sys.modules) - before)))
     ours = {name for name in loaded if name.startswith("platform_ops.archive.")}
     assert ours == {"platform_ops.archive.credentials", "platform_ops.archive.outcome"}
     assert "platform_ops.settings.model" not in loaded
-    assert {"obstore", "pyarrow", "sqlite3", "requests", "backports.zstd"} & loaded == set()
+    assert "platform_ops.entity.manifest" not in loaded
+    sources = {name for name in loaded if name.startswith("platform_ops.sources.")}
+    assert {name.rpartition(".")[2] for name in sources} - {"nothing"} == {
+        *("files", "http", "limits", "sql", "web")
+    }
+    heavy = {"obstore", "pyarrow", "sqlite3", "requests", "backports.zstd", "asyncssh", "tarfile"}
+    assert heavy & loaded == set()
 
 
 def test_the_pytest_plugin_loads_airflow_only_where_a_test_asks_for_it() -> None:

@@ -16,20 +16,20 @@ from posixpath import basename
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from platform_ops import archive
-from platform_ops.entity import Entity, Manifest, Part
+from platform_ops.entity import Entity
 from platform_ops.errors import ConfigError, NotArchived
 from platform_ops.ingest import ArchivingOperator, site_settings, slot_of
-from platform_ops.runconf import Wish
 from platform_ops.settings.choices import require_known
-from platform_ops.sources.folders import Folder, RemoteFile, pickup, shown
-from platform_ops.sources.folders.members import Listing, MemberLimits, is_listed
-from platform_ops.sources.folders.pickup import Checksum, Readiness, Transfer
-from platform_ops.sources.folders.reach import reach_bucket, reach_ftp, reach_local, reach_sftp
-from platform_ops.sources.folders.selection import Selection, safe_name
 from platform_ops.sources.nothing import OnNothing, nothing_new
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from platform_ops.entity import Manifest, Part
+    from platform_ops.sources.folders import Folder, RemoteFile
+    from platform_ops.sources.folders.members import MemberLimits
+    from platform_ops.sources.folders.pickup import Checksum, Readiness, Transfer
+    from platform_ops.sources.folders.selection import Selection
 
 __all__ = [
     "ArchivingFtpOperator",
@@ -135,6 +135,9 @@ class FilesOperator(ArchivingOperator):
 
     def fetch(self, context: Context) -> Iterator[Part]:
         """One part for each file that is new and whole, oldest first."""
+        from platform_ops.sources.folders import pickup
+        from platform_ops.sources.folders.selection import Selection
+
         source, below = self.reach()
         with closing(source):
             selection = Selection(source.absolute(below), self.files, self.regex)
@@ -153,6 +156,8 @@ class FilesOperator(ArchivingOperator):
 
     def acknowledge(self, context: Context, manifest: Manifest) -> None:  # noqa: ARG002  # the base class's signature
         """Move or delete what the revision holds, where it still is the version that was taken."""
+        from platform_ops.sources.folders import shown
+
         if self.after == "leave":
             return
         source, below = self.reach()
@@ -170,6 +175,8 @@ class FilesOperator(ArchivingOperator):
 
     @property
     def _readiness(self) -> Readiness:
+        from platform_ops.sources.folders.pickup import Readiness
+
         return Readiness(self.stable_s, self.done, self.checksum)
 
     def _skipped(self, source: Folder) -> list[str]:
@@ -180,6 +187,9 @@ class FilesOperator(ArchivingOperator):
         return folder
 
     def _new(self, context: Context, source: Folder, found: list[RemoteFile]) -> list[RemoteFile]:
+        from platform_ops.runconf import Wish
+        from platform_ops.sources.folders import pickup
+
         entity, site = Entity.parse(self.entity), site_settings()
         wish = Wish.of(context["dag_run"].conf, self.mode, site, entity)
         if not self.new_only or wish.mode == "refetch":
@@ -202,6 +212,8 @@ class FilesOperator(ArchivingOperator):
             return None
 
     def _transfer(self, source: Folder, file: RemoteFile, selection: Selection) -> Transfer:
+        from platform_ops.sources.folders.pickup import Transfer
+
         return Transfer(
             source,
             file,
@@ -213,6 +225,9 @@ class FilesOperator(ArchivingOperator):
         )
 
     def _parts(self, transfer: Transfer) -> Iterator[Part]:
+        from platform_ops.entity import Part
+        from platform_ops.sources.folders.members import Listing, MemberLimits, is_listed
+
         part = transfer.part()
         if not self.list_members or not is_listed(part.name):
             yield part
@@ -233,6 +248,8 @@ class FilesOperator(ArchivingOperator):
 
     def _settle(self, source: Folder, file: RemoteFile, top: str) -> None:
         """Move or delete a file that is committed, and what lies beside it for its sake."""
+        from platform_ops.sources.folders import shown
+
         own = [
             each for each in self._readiness.companions(file.path) if basename(file.path) in each
         ]
@@ -265,6 +282,8 @@ class ArchivingSftpOperator(FilesOperator):
         self.sftp_conn_id = sftp_conn_id
 
     def reach(self) -> tuple[Folder, str]:
+        from platform_ops.sources.folders.reach import reach_sftp
+
         return reach_sftp(self.folder, self.sftp_conn_id)
 
 
@@ -283,6 +302,8 @@ class ArchivingFtpOperator(FilesOperator):
         self.ftp_conn_id = ftp_conn_id
 
     def reach(self) -> tuple[Folder, str]:
+        from platform_ops.sources.folders.reach import reach_ftp
+
         return reach_ftp(self.folder, self.ftp_conn_id)
 
 
@@ -304,6 +325,8 @@ class ArchivingObjectStoreOperator(FilesOperator):
         self.conn_id = conn_id
 
     def reach(self) -> tuple[Folder, str]:
+        from platform_ops.sources.folders.reach import reach_bucket
+
         return reach_bucket(self.folder, self.conn_id)
 
     def _target(self, folder: str) -> str:
@@ -329,14 +352,21 @@ class ArchivingLocalFilesOperator(FilesOperator):
         self.fs_conn_id = fs_conn_id
 
     def reach(self) -> tuple[Folder, str]:
+        from platform_ops.sources.folders.reach import reach_local
+
         return reach_local(self.folder, self.fs_conn_id)
 
     def _target(self, folder: str) -> str:
+        from platform_ops.sources.folders.reach import reach_local
+
         return reach_local(folder, self.fs_conn_id)[1]
 
 
 def _carried(held: Manifest, replaced: set[str]) -> Iterator[Part]:
     """The bodies of the slot's revision before, which the store need not take once more."""
+    from platform_ops.entity import Part
+    from platform_ops.sources.folders.selection import safe_name
+
     new = {safe_name(each) for each in replaced}
     for body in archive.bodies(held, site_settings()):
         if body.name in new or body.name.removesuffix(".members.jsonl") in new:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from airflow.sdk.exceptions import AirflowSkipException
 
 from platform_ops import archive
-from platform_ops.entity import Manifest, Part
 from platform_ops.errors import NotArchived, SourceUnavailable
-from platform_ops.ingest import ArchivingOperator, Unchanged, site_settings
+from platform_ops.ingest import ArchivingOperator, site_settings
+
+if TYPE_CHECKING:
+    from platform_ops.entity import Manifest, Part
 
 __all__ = ["OnNothing", "nothing_new"]
 
@@ -29,6 +31,8 @@ def nothing_new(
     :raises Unchanged: The newest revision still holds.
     :raises SourceUnavailable: A retry looks again.
     """
+    from platform_ops.ingest import Unchanged
+
     told = f"{task.entity}: {what}"
     if on_nothing == "skip":
         raise AirflowSkipException(told)

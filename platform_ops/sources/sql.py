@@ -9,30 +9,31 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow.sdk.log import mask_secret
 
-from platform_ops.entity import Entity, Origin, Part, Reference
+from platform_ops.entity import Entity
 from platform_ops.errors import ConfigError, ConnectionMissing
+from platform_ops.facade import deferred
 from platform_ops.ingest import ArchivingOperator, connection, slot_of
 from platform_ops.redaction import is_secret_name
-from platform_ops.sources.tables.partitions import partitions
-from platform_ops.sources.tables.rows import address, answered, mark_of, system_of
-from platform_ops.sources.tables.statements import (
-    Parameters,
-    Statement,
-    listed,
-    quoted,
-    require_query,
-)
-from platform_ops.sources.tables.watermarks import Bounds, Highest
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
     from airflow.sdk import Context
 
+    from platform_ops.entity import Origin, Part
+    from platform_ops.sources.tables.partitions import partitions
+    from platform_ops.sources.tables.statements import Parameters, Statement
+    from platform_ops.sources.tables.watermarks import Bounds
+
 __all__ = ["ArchivingSqlOperator", "ArchivingSqlToSqlOperator", "partitions"]
+
+_HOMES: Final = {"platform_ops.sources.tables.partitions": ("partitions",)}
+
+if not TYPE_CHECKING:  # what reads a database is loaded by the task that does
+    __getattr__, _ = deferred(__name__, _HOMES)
 
 
 class ArchivingSqlOperator(ArchivingOperator):
@@ -113,6 +114,8 @@ class ArchivingSqlOperator(ArchivingOperator):
         """The rows as one part."""
         from platform_ops import metrics
         from platform_ops.sources.tables import drift
+        from platform_ops.sources.tables.rows import address, answered, system_of
+        from platform_ops.sources.tables.watermarks import Bounds, Highest
         from platform_ops.tabular import parquet_part
 
         hook = _hook(self.conn_id)
@@ -131,9 +134,19 @@ class ArchivingSqlOperator(ArchivingOperator):
 
     def request_fingerprint(self, context: Context) -> str | None:  # noqa: ARG002  # the base class's signature
         """That of the query, without its watermark."""
+        from platform_ops.sources.tables.watermarks import Bounds
+
         return self._statement(_hook(self.conn_id), Bounds()).fingerprint
 
     def _statement(self, hook: DbApiHook, bounds: Bounds) -> Statement:
+        from platform_ops.sources.tables.rows import mark_of, system_of
+        from platform_ops.sources.tables.statements import (
+            Statement,
+            listed,
+            quoted,
+            require_query,
+        )
+
         if (self.table is None) == (self.sql is None):
             raise ConfigError(f"{self.task_id}: give either table= or sql=")
         system = system_of(hook)
@@ -154,6 +167,10 @@ class ArchivingSqlOperator(ArchivingOperator):
         return Statement(f"{text} ORDER BY {order}" if order else text, self.parameters)
 
     def _origin(self, hook: DbApiHook) -> Origin:
+        from platform_ops.entity import Origin
+        from platform_ops.sources.tables.rows import address
+        from platform_ops.sources.tables.watermarks import Bounds
+
         url = address(hook)
         return Origin(
             url=f"{url}/{self.table}" if self.table else url,
@@ -215,7 +232,9 @@ class ArchivingSqlToSqlOperator(ArchivingSqlOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:  # Any: JSON values
         """Archive first, then load what was archived; also by a retry or a replay that only reads it."""
+        from platform_ops.entity import Reference
         from platform_ops.sources.tables import loading
+        from platform_ops.sources.tables.statements import listed
 
         plain = super().execute(context)
         loading.load(
