@@ -20,7 +20,7 @@ from platform_ops.entity import Entity
 from platform_ops.errors import PlatformError
 from platform_ops.notify.channels import deliver
 from platform_ops.notify.incident import Admission, admit
-from platform_ops.notify.journal import Journal, State
+from platform_ops.notify.journal import Journal
 from platform_ops.notify.message import Fact, Message, time_text
 from platform_ops.url_scheme import encode
 
@@ -60,7 +60,7 @@ def send(message: Message, channels: Channels, site: Settings) -> bool:
     limited = _limited(message, channels, site)
     timeout_s = site.notify.timeout_s
     outcomes = _all_of(
-        [_sender(each, channels[name], timeout_s) for name, each in limited.items()],
+        [partial(deliver, each, channels[name], timeout_s) for name, each in limited.items()],
         timeout_s + SPARE_S,
     )
     arrived = False
@@ -79,10 +79,6 @@ def send(message: Message, channels: Channels, site: Settings) -> bool:
     return arrived
 
 
-def _sender(message: Message, channel: ChannelSettings, timeout_s: float) -> Callable[[], None]:
-    return lambda: deliver(message, channel, timeout_s)
-
-
 def _limited(message: Message, channels: Channels, site: Settings) -> dict[str, Message]:
     """The message as each channel gets it; without those that have had too many."""
     now = message.at_utc
@@ -91,10 +87,8 @@ def _limited(message: Message, channels: Channels, site: Settings) -> dict[str, 
     apart = "critical" if message.severity == "critical" else "others"
 
     def admission(name: str) -> Admission:
-        def change(state: State) -> tuple[State, Admission]:
-            return admit(state, now, window, site.notify.limit)
-
-        return journal(site, "channels", name, apart).step(change)
+        memory = journal(site, "channels", name, apart)
+        return memory.step(lambda state: admit(state, now, window, site.notify.limit))
 
     asked = [partial(admission, name) for name in channels]
     found: dict[str, Message] = {}
