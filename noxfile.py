@@ -216,7 +216,7 @@ def docs_live(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def integration(session: nox.Session) -> None:
     """Run the tests against real servers: Airflow itself, Azurite, and the site in Chromium."""
-    session.install("--editable", ".[all]", "--group", "demo", "--group", "integration", *LOCKED)
+    session.install("--editable", ".[all]", "--group", "integration", *LOCKED)
     session.env.update(_programs(session, "CHROMIUM", "POSTGRES", "PROMETHEUS"))
     session.env["AZURITE"] = _azurite(session)
     apart = "--ignore=tests/integration/sources"  # the session below

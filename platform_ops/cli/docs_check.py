@@ -64,7 +64,8 @@ def check(
     }
     options = {**{name: chosen[name] for name in ("select", "ignore")}, **files}
     if write_baseline:
-        ctx.exit(_write_baseline(site, options, no_pages=no_pages))
+        _write_baseline(site, options, no_pages=no_pages)
+        return
     report = _report(site, options, no_pages=no_pages)
     if output is not None:
         output.write_text(rendered(report, form, "platform-ops docs check"), encoding="utf-8")
@@ -75,14 +76,16 @@ def check(
     ctx.exit(int(len(report) > 0) if strict else report.exit_code)
 
 
-def _write_baseline(site: Path, options: dict[str, Any], *, no_pages: bool) -> int:  # Any: as above
+def _write_baseline(
+    site: Path, options: dict[str, Any], *, no_pages: bool
+) -> None:  # Any: as above
     """Take all that is found for known, what is waived left out."""
-    from platform_ops.findings import Baseline, Policy
+    from platform_ops.findings import Baseline, Policy, Report
 
     path = Path(options.get("baseline", site / "baseline.json"))
     old = path.is_file()
     if not old:
-        path.write_text(Baseline.text(_nothing()), encoding="utf-8")
+        path.write_text(Baseline.text(Report()), encoding="utf-8")
     try:
         report = _report(site, {**options, "baseline": str(path.resolve())}, no_pages=no_pages)
     except BaseException:
@@ -95,13 +98,6 @@ def _write_baseline(site: Path, options: dict[str, Any], *, no_pages: bool) -> i
     click.echo(
         f"{path}: {count_text(known, 'finding')}; from now on there may only be fewer", err=True
     )
-    return 0
-
-
-def _nothing() -> Report:
-    from platform_ops.findings import Report
-
-    return Report()
 
 
 def _report(site: Path, options: dict[str, Any], *, no_pages: bool) -> Report:  # Any: as above
