@@ -21,7 +21,7 @@ from platform_ops.archive.store import Store, locate
 from platform_ops.entity import Manifest, Origin, Payload
 from platform_ops.errors import ArchiveCorrupt, NotArchived
 
-__all__ = ["Body", "bodies", "find", "only", "stream"]
+__all__ = ["Body", "bodies", "find", "holder", "only", "stream"]
 
 _BUFFER_BYTES = 1 << 20
 _SEEK_BUFFER_BYTES = 1 << 16
@@ -146,17 +146,25 @@ def find(store: Store, manifest: Manifest, name: str) -> Body:
     :raises Removed: It was erased.
     :raises NotArchived: The revision has none of this name; the message lists those that it has.
     """
-    for payload in manifest.payloads:
-        if payload.members is None:
-            if payload.name == name:
-                return Body(payload, store, payload)
-        elif (member := pack.find(store, payload, name)) is not None:
-            return Body(member, store, payload)
+    if (found := holder(store, manifest, name)) is not None:
+        payload, about = found
+        return Body(about, store, payload)
     if COUNTED in manifest.redacted:
         for record in excisions(store, key_of(manifest)):
             if record.name_sha256 == name_digest(name):
                 raise record.error()
     raise NotArchived(f"{manifest.slot}: no body {name!r}; it has: {_names(manifest)}")
+
+
+def holder(store: Store, manifest: Manifest, name: str) -> tuple[Payload, Payload | Member] | None:
+    """The payload that holds the body of a name, and what is known of the body; None where none does."""
+    for payload in manifest.payloads:
+        if payload.members is None:
+            if payload.name == name:
+                return payload, payload
+        elif (member := pack.find(store, payload, name)) is not None:
+            return payload, member
+    return None
 
 
 def only(store: Store, manifest: Manifest) -> Body:

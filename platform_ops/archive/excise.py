@@ -18,6 +18,7 @@ from secrets import token_hex
 
 from platform_ops.archive import erasure, holding, pack
 from platform_ops.archive.amending import ATTEMPTS, clear, settle
+from platform_ops.archive.content import holder
 from platform_ops.archive.excisions import (
     COUNTED,
     Excision,
@@ -67,7 +68,7 @@ def excise(
     readable = _readable(past, chosen)
     if chosen and not readable:
         raise past.tombstones[chosen[-1].revision].error()
-    if not gone and not any(_payload_of(store, each, name) for each in readable):
+    if not gone and not any(holder(store, each, name) for each in readable):
         where = f" in revision {revision}" if revision else ""
         raise NotArchived(f"{locate(store, f'meta/{folder}')}: no body {name!r}{where}")
     holding.require_free(store, folder)
@@ -93,8 +94,9 @@ class _Excising:
         """Take it out of each of these revisions."""
         for manifest in _readable(self.past, chosen):
             now = settle(self.store, self._key(manifest)) if self.delete else manifest
-            if (payload := _payload_of(self.store, now, self.name)) is None:
+            if (found := holder(self.store, now, self.name)) is None:
                 continue
+            payload, body = found
             if now.payloads == (payload,) and payload.members is None:
                 # Nothing would be left of it.
                 yield from erasure.erase(
@@ -108,14 +110,16 @@ class _Excising:
                 continue
             if self.delete:
                 self._take_out(self._key(manifest), now, payload)
-            yield self._named(now, payload, chosen)
+            yield self._named(now, payload, body.size_bytes, chosen)
         if self.delete:
             yield from clear(self.store, self.past.folder, {each.revision for each in chosen})
 
     def _key(self, manifest: Manifest) -> str:
         return self.past.key(manifest.revision)
 
-    def _named(self, manifest: Manifest, payload: Payload, chosen: list[Manifest]) -> Removal:
+    def _named(
+        self, manifest: Manifest, payload: Payload, size_bytes: int, chosen: list[Manifest]
+    ) -> Removal:
         key = payload.key
         others = [each for each in self.past.live if each not in chosen]
         return Removal(
@@ -125,7 +129,7 @@ class _Excising:
             revision=manifest.revision,
             url=locate(self.store, self._key(manifest)),
             reason=self.reason,
-            size_bytes=_body(self.store, payload, self.name).size_bytes,
+            size_bytes=size_bytes,
             shared_with=tuple(
                 each.revision for each in others if key in {blob.key for blob in blobs([each])}
             ),
@@ -144,10 +148,10 @@ class _Excising:
                 self.store.delete(each)
             self.packs.clear()
             manifest = settle(self.store, key)
-            found = _payload_of(self.store, manifest, self.name)
+            found = holder(self.store, manifest, self.name)
             if found is None:
                 return
-            payload = found
+            payload, _ = found
         raise ArchiveUnavailable(f"{locate(self.store, key)}: others erase bodies of it; retry")
 
     def _record(self, manifest: Manifest, payload: Payload) -> tuple[Excision, list[str]]:
@@ -206,18 +210,3 @@ class _Excising:
 
 def _readable(past: History, chosen: list[Manifest]) -> list[Manifest]:
     return [each for each in chosen if each.revision not in past.tombstones]
-
-
-def _payload_of(store: Store, manifest: Manifest, name: str) -> Payload | None:
-    """The payload that holds the body of a name."""
-    for payload in manifest.payloads:
-        if payload.members is None:
-            if payload.name == name:
-                return payload
-        elif pack.find(store, payload, name) is not None:
-            return payload
-    return None
-
-
-def _body(store: Store, payload: Payload, name: str) -> Member | Payload:
-    return payload if payload.members is None else pack.find(store, payload, name) or payload
