@@ -6,6 +6,7 @@ import importlib
 import inspect
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -49,3 +50,11 @@ def test_no_row_is_shadowed_by_another() -> None:
         "assert not {'airflow', 'pydantic'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_the_page_says_of_every_one_what_to_take_instead() -> None:
+    text = (Path(__file__).parents[1] / "docs/reference/stock-operators.md").read_text("utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    for stock in STOCK_OPERATORS.values():
+        said = [line for line in rows if f"`{stock.name}" in line]
+        assert any(stock.replacement in line for line in said), stock.name

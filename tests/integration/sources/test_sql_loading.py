@@ -11,7 +11,8 @@ from typing import Any
 import duckdb
 import psycopg
 import pytest
-from airflow.sdk import DAG
+from airflow.providers.common.sql.hooks.sql import DbApiHook
+from airflow.sdk import DAG, Connection
 from airflow.sdk.exceptions import AirflowFailException
 
 from platform_ops.sources.sql import ArchivingSqlToSqlOperator
@@ -50,10 +51,16 @@ def postgres(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[psycop
 
 
 def load(to: str = "shop", run_id: str = "first", **arguments: Any) -> TaskResult:
-    given = {"table": "exact", "order_by": "id", "to_table": "loaded", **arguments}
+    given = {
+        "table": "exact",
+        "order_by": "id",
+        "to_table": "loaded",
+        "conn_id": "shop",
+        **arguments,
+    }
     with DAG("sql"):
         operator = ArchivingSqlToSqlOperator(
-            task_id="load", entity="shop.rows", conn_id="shop", to_conn_id=to, retries=1, **given
+            task_id="load", entity="shop.rows", to_conn_id=to, retries=1, **given
         )
     return run_task(operator, at="2024-03-05", run_id=run_id)
 
@@ -147,3 +154,67 @@ def test_mariadb_takes_what_postgres_gave_in_one_transaction(
         assert "there is no such column" in str(failed.error)
         cursor.execute("SELECT words, archive_run FROM loaded ORDER BY id")
         assert cursor.fetchall() == ((ODD, "first"), (None, "first"))
+
+
+def test_mariadb_takes_many_rows_with_each_insert(
+    postgres: psycopg.Connection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = servers.running("mariadb")
+    about = {"host": "127.0.0.1", "port": server.port, "schema": "shop", "login": "archivist"}
+    told = {"conn_type": "archiving_mysql", "password": server.password, **about}
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(told))
+    with closing(server.connect()) as owner, owner.cursor() as cursor:
+
+        def inserts() -> int:
+            cursor.execute("SHOW GLOBAL STATUS LIKE 'Com_insert'")
+            return int(cursor.fetchall()[0][1])
+
+        cursor.execute("DROP TABLE IF EXISTS loaded")
+        cursor.execute(f"CREATE TABLE loaded (n int, words text, {AUDIT})")
+        before = inserts()
+        query = "SELECT n, n::text AS words FROM generate_series(1, 30000) AS n"
+        ran = load("warehouse", table=None, order_by="n", sql=query)
+        assert ran.state == "success", ran.error
+        assert inserts() - before < 30
+        cursor.execute("SELECT count(*), sum(n) FROM loaded")
+        assert cursor.fetchall() == ((30_000, 30_000 * 30_001 // 2),)
+    assert "through inserts of ArchivingMySqlHook, in place of 0" in caplog.text
+
+
+class OddHook(DbApiHook):
+    """A hook of somebody else's, for a database of which nothing is known but PEP 249."""
+
+    conn_name_attr = "odd_conn_id"
+
+    def get_conn(self) -> Any:  # Any: psycopg's connection
+        return psycopg.connect(servers.running("postgres").dsn)
+
+
+def test_any_other_database_is_read_and_loaded_through_its_cursor(
+    postgres: psycopg.Connection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = {"conn_type": "oddbase", "host": "127.0.0.1", "schema": "postgres"}
+    monkeypatch.setenv("AIRFLOW_CONN_ODD", json.dumps(told))
+    known: Any = Connection.get_hook  # Any: Airflow's is untyped
+
+    def get_hook(self: Connection, **given: Any) -> Any:  # Any: a hook
+        return OddHook(self.conn_id) if self.conn_type == "oddbase" else known(self, **given)
+
+    monkeypatch.setattr(Connection, "get_hook", get_hook)
+    query = "SELECT id, price, words, at, raw, day FROM exact"
+    given: dict[str, Any] = {"conn_id": "odd", "table": None, "sql": query}
+    ran = load("odd", **given)
+    assert ran.state == "success", ran.error
+    assert "connection odd: read through the cursor of OddHook" in caplog.text
+    assert "through inserts of OddHook, in place of 0" in caplog.text
+    rows = postgres.execute(
+        "SELECT l.archive_run, (l.price, l.words, l.at, l.raw, l.day) IS NOT DISTINCT FROM "
+        "(e.price, e.words, e.at, e.raw, e.day) FROM loaded l JOIN exact e USING (id) ORDER BY id"
+    ).fetchall()
+    assert rows == [("first", True), ("first", True)]
+    failed = load("odd", "second", after="SELECT nothing FROM loaded", **given)
+    assert "there is no such column" in str(failed.error)
+    runs = postgres.execute("SELECT DISTINCT archive_run FROM loaded").fetchall()
+    assert runs == [("first",)]
+    gone = load("odd", "third", conn_id="odd", table="no_such_table")
+    assert "there is no such table or view" in str(gone.error)
