@@ -20,11 +20,21 @@ __all__ = ["new", "serve"]
 _CONF: Final = '''\
 """The site of {project}; `platform-ops docs build` makes it."""
 
+import os
+from urllib.parse import urlsplit
+
 project = "{project}"
-extensions = ["platform_ops.sphinx_ext", "platform_ops.sphinx_ext.switcher"]
+extensions = [
+    "platform_ops.sphinx_ext",
+    "platform_ops.sphinx_ext.switcher",
+    "notfound.extension",  # the page for wrong addresses
+]
 airflow_catalog = {catalog}
 exclude_patterns = ["_build"]
 html_theme = "furo"
+# Where readers find the newest release: site map, canonical links and cards of shared links need it.
+html_baseurl = os.environ.get("DOCS_BASE_URL", "")
+notfound_urls_prefix = urlsplit(html_baseurl).path or "/"
 '''
 _INDEX: Final = """\
 {title}
@@ -64,6 +74,10 @@ jobs:
       - run: pip install 'platform-ops[airflow,docs]'{install}
       - run: platform-ops docs check {site} --format github
       - run: platform-ops docs build {site} --strict
+        env: # the variable PAGES_URL of the repository, where that is no github.io
+          DOCS_BASE_URL: >-
+            ${{{{ vars.PAGES_URL || format('https://{{0}}.github.io/{{1}}',
+            github.repository_owner, github.event.repository.name) }}}}/stable/
       - uses: actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02 # v4.6.2
         with:
           name: site

@@ -96,7 +96,10 @@ def folder_of(name: str) -> Path:
         for path in (candidate, candidate.with_name(f"{candidate.name}.py")):
             if path.exists() and (rest or path in places):
                 return path
-    raise ConfigError(f"airflow_catalog: package {name!r} is not installed beside {sys.executable}")
+    raise ConfigError(
+        f"airflow_catalog: package {name!r} is not installed beside {sys.executable}; install it "
+        "there, your own project by `pip install -e .`"
+    )
 
 
 def source_files(folder: Path) -> Iterator[Path]:

@@ -73,7 +73,10 @@ def test_a_new_site_works_and_its_workflow_does_what_it_says(lamp: Root) -> None
         lamp.run("-c", _MAIN, *command.split()[1:], code=0)
     page = lamp.path / "site/_build/html/reference/operators/lamp.operators.GlowOperator.html"
     assert "Light the lamp." in page.read_text(encoding="utf-8")
+    assert "This page is not here" in (page.parents[2] / "404.html").read_text(encoding="utf-8")
     assert steps[-2]["with"]["path"] == "site/_build/html"
+    address = steps[-3]["env"]["DOCS_BASE_URL"]
+    assert address.endswith("github.event.repository.name) }}/stable/")
 
     for variable, value in {"DESTINATION": "published", "VERSION": "v1.2.0"}.items():
         assert variable in steps[-1]["env"]
