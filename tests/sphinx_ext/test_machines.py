@@ -18,17 +18,16 @@ from PIL import Image
 from platform_ops.registry import Catalog
 from platform_ops.sphinx_ext.markdown import to_markdown
 from tests.roots import Root, copied
+from tests.sphinx_ext.conftest import SHELF_URL
 
-_BASE = "https://docs.example.com/shelf/stable/"
+_BASE = SHELF_URL
 _OPERATOR = "reference/operators/shelf.LendOperator"
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Root:
+@pytest.fixture
+def site(shelf_site: Root) -> Root:
     """A site that knows its address, written by two processes."""
-    root = copied("shelf", tmp_path_factory.mktemp("site"))
-    root.build("-W", "-j", "2", "-D", f"html_baseurl={_BASE}")
-    return root
+    return shelf_site
 
 
 def read(site: Root, name: str) -> str:
@@ -135,20 +134,23 @@ def test_a_shared_link_shows_what_the_page_is_and_a_card_that_is_there(site: Roo
             assert card.width > 1000
 
 
-def test_without_an_address_there_is_no_site_map_and_nothing_is_written_twice(
+def test_a_site_can_do_without_address_and_search_and_nothing_is_written_twice(
     tmp_path: Path,
 ) -> None:
     site = copied("shelf", tmp_path)
-    site.build()
+    site.build("-W", "-D", "airflow_search=0")
     files = [*site.html.rglob("*.md"), *site.html.rglob("*.json"), *site.html.glob("*.txt")]
     before = {path: path.stat().st_mtime_ns for path in files}
 
-    site.build()
+    site.build("-W", "-D", "airflow_search=0")
 
     assert {path: path.stat().st_mtime_ns for path in files} == before
     assert f"]({_OPERATOR}.md)" in read(site, "llms.txt")
     assert not (site.html / "sitemap.xml").exists()
     assert tags(site, _OPERATOR) == {}
+    assert not (site.html / "pagefind").exists()
+    assert "airflow-search.js" not in site.page("index")
+    assert "data-pagefind" not in site.page(_OPERATOR)
 
 
 def markdown(source: str) -> str:

@@ -14,11 +14,9 @@ from tests.roots import Root, copied
 _OPERATOR = "reference/operators/shelf.LendOperator"
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Root:
-    root = copied("shelf", tmp_path_factory.mktemp("site"))
-    root.build("-W", "-j", "2")
-    return root
+@pytest.fixture
+def site(shelf_site: Root) -> Root:
+    return shelf_site
 
 
 def facets(site: Root, page: str) -> dict[str, str]:
@@ -54,7 +52,9 @@ def test_the_index_lies_within_the_site_with_the_words_that_it_knows(site: Root)
     assert "airflow-search.js" in site.page("index")
 
 
-def test_after_an_edit_changed_pages_are_indexed_beside_the_others(tmp_path: Path) -> None:
+def test_after_an_edit_changed_pages_are_indexed_beside_the_others_and_after_many_all(
+    tmp_path: Path,
+) -> None:
     site = copied("shelf", tmp_path)
     site.build()
     index = site.html / "pagefind"
@@ -86,12 +86,8 @@ def test_after_an_edit_changed_pages_are_indexed_beside_the_others(tmp_path: Pat
     site.build()
     assert "/guide.html" not in {*_addresses(index / "later").values(), *_counted(index)}
 
-
-def test_many_changes_are_worth_a_new_index(tmp_path: Path) -> None:
-    site = copied("shelf", tmp_path)
-    site.build()
     site.build("-D", "project=Other")  # in the title of every page
-    assert not (site.html / "pagefind" / "later").exists()
+    assert not (index / "later").exists()
 
 
 def _addresses(index: Path) -> dict[str, str]:
@@ -107,12 +103,3 @@ def _addresses(index: Path) -> dict[str, str]:
 def _counted(index: Path) -> set[str]:
     replaced = json.loads((index / "words.json").read_text("utf-8"))["replaced"]
     return {url for name, url in _addresses(index).items() if name not in replaced}
-
-
-def test_a_site_can_do_without(tmp_path: Path) -> None:
-    site = copied("shelf", tmp_path)
-    site.build("-W", "-D", "airflow_search=0")
-
-    assert not (site.html / "pagefind").exists()
-    assert "airflow-search.js" not in site.page("index")
-    assert "data-pagefind" not in site.page(_OPERATOR)

@@ -15,12 +15,10 @@ from tests.roots import Root, copied
 _OPERATOR = "reference/operators/shelf.LendOperator"
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Root:
+@pytest.fixture
+def site(shelf_site: Root) -> Root:
     """The site, built once, warnings being errors."""
-    root = copied("shelf", tmp_path_factory.mktemp("site"))
-    root.build("-W", "--keep-going", "-n", "-D", "airflow_methods=1")
-    return root
+    return shelf_site
 
 
 def soup(site: Root, page: str) -> Tag:
@@ -280,7 +278,8 @@ def test_a_site_may_be_warned_of_its_own_docstrings(tmp_path: Path) -> None:
 def test_an_output_folder_inside_the_source_tree_is_not_read_as_source(tmp_path: Path) -> None:
     site = copied("shelf", tmp_path)
     for _ in range(2):
-        site.run("-m", "sphinx", "-q", "-W", "-b", "html", "docs", "docs/out")
+        options = ("-q", "-W", "-D", "airflow_search=0")
+        site.run("-m", "sphinx", *options, "-b", "html", "docs", "docs/out")
     assert (site.path / "docs" / "out" / f"{_OPERATOR}.html").is_file()
     assert not list((site.path / "docs" / "out").glob("out/**/*.html"))
 
