@@ -11,7 +11,7 @@ import pytest
 from platform_ops import archive
 from platform_ops.archive import holding
 from platform_ops.settings import Settings
-from tests.archive.places import Disk, settings_of, store_of
+from tests.archive.places import Disk, settings_of
 from tests.archive.samples import commit, faults, part, run, slot
 
 SLOTS, REVISIONS, PAYLOADS = 20, 5, 100
@@ -57,15 +57,30 @@ def test_a_bit_in_each_of_ten_thousand_payloads_and_manifests(
     assert named(site) == manifests
 
 
-def test_a_bit_of_any_one_object(memory: Path, dice: random.Random) -> None:
-    """With payloads that revisions share, a revision that was removed, and a hold."""
+def every_kind(site: Settings) -> None:
+    """An archive that holds an object of each kind there is."""
+    store = archive.root(site)
+    for revision in range(3):
+        shared, own = part(b"the same each time", "a"), part(b"%d" % revision * 50, "b")
+        commit(site, shared, own, by=run(f"run-{revision}"))
+    for day in (1, 2):  # the second is to lose a body
+        with archive.session(slot(day), run(), pack=True, settings=site) as session:
+            for name in ("x", "y", "z"):
+                session.write(part(name.encode() * 40, name))
+    archive.erase(slot(2), name="y", reason="request 1", by="privacy", delete=True, settings=site)
+    commit(site, part(b"to erase"), at=slot(3))
+    archive.erase(slot(3), reason="request 2", by="privacy", delete=True, settings=site)
+    held = holding.place(store, "elsewhere", reason="lawsuit", by="counsel")
+    holding.release(store, held.id, reason="settled", by="counsel")
+
+
+def test_a_bit_of_any_one_object_of_any_kind(memory: Path, dice: random.Random) -> None:
+    """Payloads that revisions share, packs and their lists, tombstones, excisions, holds, templates."""
     place = Disk(memory / "archive")
     site = settings_of(place)
-    for revision in range(3):
-        shared, own = part(b"the same each time", "a"), part(dice.randbytes(50), "b")
-        commit(site, shared, own, by=run(f"run-{revision}"))
-    held = holding.place(store_of(place), "elsewhere", reason="lawsuit", by="counsel")
-    holding.release(store_of(place), held.id, reason="settled", by="counsel")
+    every_kind(site)
+    kinds = {key.partition("/")[0] for key in place.objects()}
+    assert kinds == {"data", "meta", "templates", "tombstones", "holds"}
     for key in place.objects():
         for _ in range(10):
             intact = place.read(key)

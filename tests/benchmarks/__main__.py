@@ -23,6 +23,7 @@ from tests.benchmarks import (
     find,
     http_ingest,
     json_check,
+    memory,
     metrics_cost,
     packs,
     page,
@@ -94,6 +95,14 @@ def _written(console: Console, folder: Path | None) -> list[str]:
     target = folder and folder / "archive_write.md"
     _told(console, target, archive_write.HEADER, archive_write.rows(figures))
     return archive_write.broken(figures)
+
+
+def _held(console: Console, folder: Path | None) -> list[str]:
+    peaks = memory.main()
+    target = folder and folder / "memory.md"
+    packages = ("obstore", "apache-airflow-task-sdk")
+    _told(console, target, memory.HEADER, memory.rows(peaks), packages)
+    return memory.broken(peaks)
 
 
 def _packed(console: Console, folder: Path | None) -> list[str]:
@@ -179,6 +188,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[Console, Path | None], list[str]]]] = {
     "archive_write": _written,
     "packs": _packed,
     "verify": _verified,
+    "memory": _held,
     "find": _found,
     "sql_rows": _read,
     "file_copy": _copied,
