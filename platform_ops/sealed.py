@@ -23,6 +23,8 @@ __all__ = ["Record"]
 
 # A line of the outermost level alone begins so; no string in JSON holds a bare line's end.
 _SEAL: Final = re.compile(rb'\n  "seal": "([0-9a-f]{64})",\n')
+_ADVICE: Final = "; restore it from a copy"
+"""What a record's text was nobody knows but a copy; nothing here repairs by guessing."""
 
 
 class Record:
@@ -50,7 +52,7 @@ class Record:
             plain = json.loads(data)
             version = plain["version"]
         except (ValueError, KeyError, TypeError, RecursionError) as err:
-            raise ArchiveCorrupt(f"{url}: not a {kind} ({type(err).__name__})") from err
+            raise ArchiveCorrupt(f"{url}: not a {kind} ({type(err).__name__}){_ADVICE}") from err
         if version != known.version:
             raise ArchiveCorrupt(
                 f"{url}: {kind} version {version!r}; this release reads {known.version}; upgrade "
@@ -61,11 +63,12 @@ class Record:
         plain.pop("seal", None)
         told = seal and _digest(data[: seal.start()], data[seal.end() - 1 :])
         if seal is None or seal[1].decode() != told:
-            raise ArchiveCorrupt(f"{url}: damaged {kind}: its seal does not match its text")
+            fault = "its seal does not match its text"
+            raise ArchiveCorrupt(f"{url}: damaged {kind}: {fault}{_ADVICE}")
         try:
             found: Self = known.adapter.validate_python(plain)
         except ValueError as err:
-            raise ArchiveCorrupt(f"{url}: damaged {kind}: {_first_fault(err)}") from err
+            raise ArchiveCorrupt(f"{url}: damaged {kind}: {_first_fault(err)}{_ADVICE}") from err
         return found
 
 

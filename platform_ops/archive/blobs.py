@@ -71,4 +71,7 @@ def _reasons(store: Store, key: str) -> Iterator[None]:
     except NotArchived as err:
         if (why := removal(store, key) or why_gone(store, key)) is not None:
             raise why from err
-        raise
+        raise NotArchived(
+            f"{err}, though a manifest names it, and nothing says that it was removed; restore it "
+            "from a copy (platform-ops archive verify names all that is missing)"
+        ) from err

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 from itertools import groupby
 from typing import Final
 
@@ -16,7 +17,7 @@ from platform_ops.entity import Entity, Slot
 from platform_ops.errors import NotArchived, UrlError
 from platform_ops.url_scheme import Template, manifest_key
 
-__all__ = ["Held", "entities", "manifest_key_at", "newest", "shards", "slots"]
+__all__ = ["Held", "entities", "hint", "manifest_key_at", "newest", "shards", "slots"]
 
 _REVISION: Final = re.compile(
     r"(?P<tree>data|meta)/(?P<folder>.+?)"
@@ -83,7 +84,7 @@ def newest(
                 found.append(max(held, key=lambda each: (each.slot.time_utc, each.folder)))
                 break
     if not found:
-        raise NotArchived(f"{entity}: nothing is archived")
+        raise NotArchived(f"{entity}: nothing is archived{hint(store, templates, entity)}")
     return max(found, key=lambda each: each.slot.time_utc)
 
 
@@ -104,6 +105,15 @@ def _below(store: Store, templates: Sequence[Template], prefix: str) -> Iterator
         slot = _slot_of(store, templates, folder, keys)
         if slot is not None:
             yield Held(slot, folder, keys)
+
+
+def hint(store: Store, templates: Sequence[Template], entity: Entity) -> str:
+    """What else may have been meant by an entity of which nothing is archived; empty where nothing."""
+    known = [str(each) for each in entities(store, templates)]
+    if str(entity) in known:
+        return ""
+    near = get_close_matches(str(entity), known, n=3)
+    return f"; did you mean {', '.join(near)}?" if near else ""
 
 
 def entities(store: Store, templates: Sequence[Template]) -> list[Entity]:

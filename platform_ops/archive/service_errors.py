@@ -27,6 +27,13 @@ _CREDENTIALS: Final = re.compile(
     "|Error performing [A-Z]+ [a-z]+://[^ ?]+/latest/(api/token|meta-data/)"
 )
 _DENIED: Final = re.compile(r"status code: 4(?!08|29)\d\d\b")
+_UNREACHED: Final = re.compile(
+    r"Error performing [A-Z]+ (?P<host>[a-z]+://[^ /?]+|REDACTED)[^\n]* "
+    r"- HTTP error: (?P<how>error sending request)"
+)
+_REPEATED: Final = re.compile(
+    r", after (?P<times>\d+) retries, max_retries: \d+, retry_timeout: \w+ *"
+)
 _LIMIT: Final = 300
 
 
@@ -50,6 +57,11 @@ def told(url: str, service: str, err: Exception) -> ArchiveError:
         return ArchiveUnwritable(
             f"{url}: the store refuses these credentials ({first_line(err)}); "
             "give the worker the rights that the site's page on stores lists"
+        )
+    if hit := _UNREACHED.search(text):
+        return ArchiveUnavailable(
+            f"{url}: {service} cannot be reached at {hit['host']} ({hit['how']}); check the network "
+            "of this machine, and the address where one is set"
         )
     return ArchiveUnavailable(f"{url}: {first_line(err)}")
 
@@ -80,6 +92,7 @@ def first_line(err: Exception) -> str:
     """
     text = str(err).strip()
     said = text.split("\n", 1)[0].split("<", 1)[0].rstrip(" -:").removeprefix("Generic ")
+    said = _REPEATED.sub(lambda hit: f", tried {int(hit['times']) + 1} times", said)
     code = _code(text)
     said = f"{said}: {code}" if code else said
     # What it failed with stands at the end, after keys that may be long.

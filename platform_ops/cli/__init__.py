@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from platform_ops.cli.terminal import visible
 from platform_ops.errors import ConfigError, PlatformError
 
 if TYPE_CHECKING:
     from platform_ops.settings import Settings
 
-__all__ = ["CANNOT_RUN", "FAULTY", "Invocation", "main"]
+__all__ = ["CANNOT_RUN", "FAULTY", "INTERRUPTED", "Invocation", "main"]
 
 _COMMANDS: Final = {
     "archive": (
@@ -48,6 +49,8 @@ FAULTY: Final = 1
 """Exit code where what is archived is not as its manifests say."""
 CANNOT_RUN: Final = 2
 """Exit code of wrong usage, wrong settings, and of what the archive or a source refuses."""
+INTERRUPTED: Final = 130
+"""Exit code of Ctrl-C, as shells tell it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +125,13 @@ class _LazyGroup(click.Group):
         except (PlatformError, OSError) as err:
             if isinstance(ctx.obj, Invocation) and ctx.obj.debug:
                 raise
-            click.echo(click.style("error: ", fg="red", bold=True) + str(err), err=True)
+            said = visible(str(err), lines=True)
+            click.echo(click.style("error: ", fg="red", bold=True) + said, err=True)
             ctx.exit(CANNOT_RUN)
+        except KeyboardInterrupt:
+            # Not click's own code, which is 1: that says of an archive that something is wrong in it.
+            click.echo("\ninterrupted", err=True)
+            ctx.exit(INTERRUPTED)
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

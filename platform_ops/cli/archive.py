@@ -1,11 +1,11 @@
 """``platform-ops archive``: what is archived, as tables, trees, documents and bytes.
 
-Needs no Airflow. Exit codes: 0 all is well, 1 a fault in what is archived, 2 it could not run.
+Needs no Airflow. Exit codes: 0 all is well, 1 a fault in what is archived, 2 it could not run, 130 it was
+interrupted.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from datetime import datetime
@@ -33,7 +33,7 @@ from platform_ops.cli.refusals import evidence
 from platform_ops.cli.rehearsing import rehearse
 from platform_ops.cli.removing import erase, expire
 from platform_ops.cli.sweeping import sweep
-from platform_ops.cli.terminal import console
+from platform_ops.cli.terminal import console, json_text
 from platform_ops.entity import Entity
 
 __all__ = ["archive"]
@@ -74,11 +74,13 @@ def list_slots(
     if as_json:
         for row in rows:
             faulty |= row.fault is not None
-            click.echo(json.dumps(row.as_dict(site.store), ensure_ascii=False))
+            click.echo(json_text(row.as_dict(site.store)))
     else:
         found = list(rows)
         faulty = any(row.fault for row in found)
-        listing.print_table(console(), found, site.store.url)
+        unknown = entity is not None and not found
+        hint = browse.hint(site.store, site.templates, entity) if entity and unknown else ""
+        listing.print_table(console(), found, site.store.url, hint)
     ctx.exit(FAULTY if faulty else 0)
 
 

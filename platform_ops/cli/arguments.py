@@ -201,6 +201,12 @@ def range_options() -> Callable[[Command], Command]:
                         "--on says it all: give neither --since nor --until with it"
                     )
                 given |= {"since": on, "until": on + timedelta(days=1)}
+            since, until = given["since"], given["until"]
+            if since is not None and until is not None and until <= since:
+                raise click.UsageError(
+                    f"--until {until:%Y-%m-%dT%H:%MZ} is not after --since {since:%Y-%m-%dT%H:%MZ}: "
+                    "no slot can be between them"
+                )
             return command(*args, **given)
 
         return _applied(options)(cast("Command", call))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from platform_ops.cli import FAULTY, Invocation
-from platform_ops.cli.terminal import console, count_text
+from platform_ops.cli.terminal import console, count_text, json_text
 from platform_ops.errors import ConfigError
 
 __all__ = ["audit"]
@@ -42,7 +41,7 @@ def audit(ctx: click.Context, folders: tuple[Path, ...], as_json: bool, strict: 
     found = list(audited(dags, type_of, patterns))
     if as_json:
         for each in found:
-            click.echo(json.dumps(asdict(each), ensure_ascii=False))
+            click.echo(json_text(asdict(each)))
     else:
         from rich.table import Table
         from rich.text import Text

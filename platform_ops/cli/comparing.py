@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
@@ -23,7 +22,7 @@ from platform_ops.cli.arguments import (
     slot_options,
     wanted,
 )
-from platform_ops.cli.terminal import Column, console, size_text, table
+from platform_ops.cli.terminal import Column, console, json_text, size_text, table
 from platform_ops.entity import Manifest
 from platform_ops.errors import ArchiveCorrupt, NotArchived
 
@@ -84,7 +83,7 @@ def history(ctx: click.Context, what: str, options: SlotOptions, as_json: bool) 
     hold = in_force(site.store).over(folder)
     if as_json:
         for each in revisions:
-            click.echo(json.dumps(_as_dict(site.store, each, hold), ensure_ascii=False))
+            click.echo(json_text(_as_dict(site.store, each, hold)))
     else:
         _print_history(console(), site.store, folder, revisions, hold)
     ctx.exit(FAULTY if any(each.fault for each in revisions) else 0)
@@ -214,7 +213,7 @@ def diff(
     found = list(compare.diff(site.store, before, after, lines=lines))
     if as_json:
         for each in found:
-            click.echo(json.dumps(asdict(each), ensure_ascii=False))
+            click.echo(json_text(asdict(each)))
     else:
         _print_diff(console(), site.store, (before, after), found, lines)
     ctx.exit(FAULTY if any(each.kind != "same" for each in found) else 0)

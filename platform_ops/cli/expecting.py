@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +16,7 @@ from platform_ops.cli import FAULTY
 from platform_ops.cli.arguments import Site, entity_argument, range_options
 from platform_ops.cli.finding import print_lost, refreshed
 from platform_ops.cli.listing import keys_text
-from platform_ops.cli.terminal import Column, console, count_text, table, time_text
+from platform_ops.cli.terminal import Column, console, count_text, json_text, table, time_text
 from platform_ops.entity import Entity
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def status(
     ]
     if as_json:
         for one in found:
-            click.echo(json.dumps(_as_dict(site.store, one), ensure_ascii=False))
+            click.echo(json_text(_as_dict(site.store, one)))
     else:
         _print(console(), site.store, found, everything=everything)
     ctx.exit(0 if all(one.complete for one in found) else FAULTY)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import groupby
@@ -22,6 +21,7 @@ from platform_ops.cli.terminal import (
     console,
     count_text,
     counting,
+    json_text,
     size_text,
     table,
     time_text,
@@ -84,7 +84,7 @@ def find(
     answer = index.find(question, prefixes)
     if as_json:
         for hit in (*answer.hits, *answer.faulty, *answer.lost):
-            click.echo(json.dumps(_as_dict(site.store, hit, answer), ensure_ascii=False))
+            click.echo(json_text(_as_dict(site.store, hit, answer)))
     else:
         _print(console(), site.store, answer)
     ctx.exit(0 if answer.hits and not answer.faulty and not answer.lost else FAULTY)
@@ -132,8 +132,8 @@ _COLUMNS: Final = (
     Column("KEYS", folds=True),
     Column("REV", right=True),
     Column("RUN", folds=True),
-    Column("SIZE", right=True),
-    Column("COMMITTED (UTC)"),
+    Column("SIZE", right=True, spare=True),
+    Column("COMMITTED (UTC)", spare=True),
 )
 
 
@@ -148,7 +148,15 @@ def _print(out: Console, store: Store, answer: Answer) -> None:
         count = count_text(len(hits), "revision")
         out.print(Text.assemble((entity, "bold"), (f"  {count} by {writer}", "dim")))
         styles = ["dim" if hit.removed else "" for hit in hits]
-        out.print(table(_COLUMNS, [_cells(hit) for hit in hits], styles=styles, like=everything))
+        out.print(
+            table(
+                _COLUMNS,
+                [_cells(hit) for hit in hits],
+                styles=styles,
+                like=everything,
+                room=out.width,
+            )
+        )
     for hit in answer.faulty:
         out.print(Text(f"damaged, and not searched: {hit.fault}", style="red"), soft_wrap=True)
     print_lost(out, store, answer.lost)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
@@ -17,7 +16,7 @@ from platform_ops.cli.arguments import (
     slot_options,
     wanted,
 )
-from platform_ops.cli.terminal import console, time_text
+from platform_ops.cli.terminal import console, json_text, time_text
 from platform_ops.entity import Entity, Slot
 
 __all__ = ["hold", "holds", "release"]
@@ -62,7 +61,7 @@ def holds(ctx: click.Context, every: bool, as_json: bool) -> None:
         if every or ended is None
     ]
     if as_json:
-        click.echo(json.dumps([_plain(*each) for each in found], ensure_ascii=False, indent=2))
+        click.echo(json_text([_plain(*each) for each in found], indent=2))
         return
     from rich.table import Table
     from rich.text import Text

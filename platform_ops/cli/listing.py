@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from platform_ops.archive import Store, read
 from platform_ops.archive.browse import Held
 from platform_ops.archive.store import locate
-from platform_ops.cli.terminal import Column, count_text, size_text, table, time_text
+from platform_ops.cli.terminal import Column, count_text, size_text, table, time_text, visible
 from platform_ops.entity import Manifest, Payload, Slot
 from platform_ops.errors import ArchiveCorrupt
 
@@ -84,15 +84,18 @@ _COLUMNS: Final = (
     Column("TIME (UTC)"),
     Column("KEYS", folds=True),
     Column("REV", right=True),
-    Column("FILES", right=True),
+    Column("FILES", right=True, spare=True),
     Column("SIZE", right=True),
-    Column("ROWS", right=True),
-    Column("COMMITTED (UTC)"),
+    Column("ROWS", right=True, spare=True),
+    Column("COMMITTED (UTC)", spare=True),
 )
 
 
-def print_table(out: Console, rows: Sequence[Row], root: str) -> None:
-    """One table for each entity, all with the same columns; empty columns are left out."""
+def print_table(out: Console, rows: Sequence[Row], root: str, hint: str = "") -> None:
+    """One table for each entity, all with the same columns; empty columns are left out.
+
+    :param hint: What else may have been meant, where there is nothing.
+    """
     from rich.text import Text
 
     out.print(Text(root, style="dim"), soft_wrap=True)
@@ -101,15 +104,15 @@ def print_table(out: Console, rows: Sequence[Row], root: str) -> None:
         of_entity = list(group)
         count = count_text(len(of_entity), "slot")
         out.print()
-        out.print(Text.assemble((str(entity), "bold"), (f"  {count}", "dim")))
+        out.print(Text.assemble((visible(str(entity)), "bold"), (f"  {count}", "dim")))
         cells = [row.cells() for row in of_entity]
         styles = ["red" if row.fault else "" for row in of_entity]
-        out.print(table(_COLUMNS, cells, styles=styles, like=everything))
+        out.print(table(_COLUMNS, cells, styles=styles, like=everything, room=out.width))
         for row in of_entity:
             if row.fault:
                 out.print(Text(row.fault, style="red"), soft_wrap=True)
     if not rows:
-        out.print(Text("nothing is archived here", style="yellow"))
+        out.print(Text(f"nothing is archived here{hint}", style="yellow"), soft_wrap=True)
 
 
 def keys_text(slot: Slot) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import click
 
 from platform_ops.cli import Invocation
+from platform_ops.cli.terminal import json_text
 from platform_ops.errors import ConfigError
 from platform_ops.settings import KINDS, SEVERITIES, Kind
 
@@ -43,9 +44,9 @@ def preview(ctx: click.Context, kind: Kind, form: str) -> None:
 
     message = sample(kind, Invocation.of(ctx).settings())
     if form == "slack":
-        click.echo(json.dumps(slack.render(message), indent=2, ensure_ascii=False))
+        click.echo(json_text(slack.render(message), indent=2))
     elif form == "webhook":
-        click.echo(json.dumps(web.as_dict(message), indent=2, ensure_ascii=False))
+        click.echo(json_text(web.as_dict(message), indent=2))
     elif form == "mail":
         click.echo(mail.render(message, "airflow@example.com", ["desk@example.com"]).as_bytes())
     else:

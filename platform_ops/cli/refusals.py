@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +9,7 @@ import click
 from platform_ops import archive as archives
 from platform_ops.archive.store import locate
 from platform_ops.cli.arguments import Site, entity_argument
-from platform_ops.cli.terminal import console, size_text, time_text
+from platform_ops.cli.terminal import console, json_text, size_text, time_text
 
 if TYPE_CHECKING:
     from platform_ops.archive import Evidence, Store
@@ -32,7 +31,7 @@ def evidence(ctx: click.Context, entity: Entity | None, as_json: bool) -> None:
     found = archives.evidence(entity, site.settings)
     if as_json:
         for each in found:
-            click.echo(json.dumps(_plain(site.store, each), ensure_ascii=False))
+            click.echo(json_text(_plain(site.store, each)))
         return
     from rich.table import Table
     from rich.text import Text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +14,15 @@ from platform_ops.archive.store import Store, locate
 from platform_ops.cli import FAULTY
 from platform_ops.cli.arguments import Site, entity_argument, range_options, time_option
 from platform_ops.cli.listing import keys_text
-from platform_ops.cli.terminal import Column, console, count_text, counting, table, time_text
+from platform_ops.cli.terminal import (
+    Column,
+    console,
+    count_text,
+    counting,
+    json_text,
+    table,
+    time_text,
+)
 from platform_ops.entity import Entity
 
 if TYPE_CHECKING:
@@ -54,7 +61,7 @@ def rehearse(
         )
     if as_json:
         for each in scenes:
-            click.echo(json.dumps(_as_dict(site.store, each), ensure_ascii=False))
+            click.echo(json_text(_as_dict(site.store, each)))
     else:
         _print(console(), site.store, entity, scenes)
     ctx.exit(FAULTY if not scenes or any(each.refusal for each in scenes) else 0)

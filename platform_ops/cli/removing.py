@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
@@ -28,6 +27,7 @@ from platform_ops.cli.terminal import (
     console,
     count_text,
     counting,
+    json_text,
     print_finding,
     print_outcome,
     size_text,
@@ -205,7 +205,7 @@ def _print(out: Console, found: Removal | LeftAlone) -> None:
 
 def _conclude(ctx: click.Context, site: Site, tally: _Tally, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(tally.as_dict(), ensure_ascii=False, indent=2))
+        click.echo(json_text(tally.as_dict(), indent=2))
     else:
         style = "bold yellow" if tally.left_alone else "bold green"
         print_outcome(console(), site.store.url, str(tally), style)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
@@ -19,6 +18,7 @@ from platform_ops.cli.terminal import (
     console,
     count_text,
     counting,
+    json_text,
     print_finding,
     print_outcome,
     size_text,
@@ -59,7 +59,7 @@ def sweep(ctx: click.Context, what: str | None, delete: bool, grace: int, as_jso
     out = console()
     if as_json:
         tally.take_all(found)
-        click.echo(json.dumps(tally.as_dict(), ensure_ascii=False, indent=2))
+        click.echo(json_text(tally.as_dict(), indent=2))
     else:
         with counting("sweeping" if delete else "looking"):
             for each in tally.passing(found):

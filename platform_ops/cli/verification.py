@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Iterable
@@ -21,6 +20,7 @@ from platform_ops.cli.arguments import Site, prefixes
 from platform_ops.cli.terminal import (
     console,
     count_text,
+    json_text,
     print_finding,
     print_outcome,
     size_text,
@@ -89,7 +89,7 @@ def verify(
     if what and not tally.manifests and not tally.faults:
         raise NotArchived(f"{what}: nothing is archived there, in {site.store.url}")
     if as_json:
-        click.echo(json.dumps(tally.as_dict(), ensure_ascii=False, indent=2))
+        click.echo(json_text(tally.as_dict(), indent=2))
     else:
         style = "bold red" if tally.faults else "bold green" if tally.manifests else "bold yellow"
         print_outcome(out, site.store.url, str(tally), style)

@@ -143,7 +143,7 @@ def test_a_damaged_manifest_is_named_with_every_answer(
     index.refresh()
     answer = index.find(Question(run="scheduled-1"))
     assert [hit.run_id for hit in answer.hits] == ["scheduled-1"]
-    fault = f"{place.root}/{key}: damaged manifest: its seal does not match its text"
+    fault = f"{place.root}/{key}: damaged manifest: its seal does not match its text; restore it from a copy"
     assert [hit.fault for hit in answer.faulty] == [fault]
     with pytest.raises(ArchiveCorrupt) as caught:
         list(archive.find(run="scheduled-1", settings=filled))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from platform_ops.archive.objects import ObjectStore
 from platform_ops.archive.services import client
+from platform_ops.errors import ArchiveUnavailable
+from tests.fakes.s3 import CREDENTIALS
 
 KEYS = {"access_key_id": "a", "secret_access_key": "b", "region": "us-east-1"}
 
@@ -37,3 +40,19 @@ def test_a_body_is_signed_where_someone_could_alter_it_on_its_way(
 def test_the_environment_decides_where_it_says_anything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_UNSIGNED_PAYLOAD", "false")
     assert "unsigned_payload" not in client("s3://lake/raw", KEYS).config
+
+
+def test_a_store_out_of_reach_says_where_it_was_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PLATFORM_OPS_STORE_ATTEMPTS", "2")
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    lake = ObjectStore("s3://lake/raw", {})
+    with pytest.raises(ArchiveUnavailable) as caught:
+        lake.level("meta")
+    assert str(caught.value) == (
+        "s3://lake/raw/meta: Amazon S3 cannot be reached at http://127.0.0.1:1 (error sending request); "
+        "check the network of this machine, and the address where one is set"
+    )

@@ -11,7 +11,6 @@ import resource
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Final
 
 from tests.benchmarks import measured, servers

@@ -91,7 +91,7 @@ def test_ls_names_a_damaged_manifest_and_lists_the_rest(filled: Place, cli: Call
     tuesday, wednesday = map(json.loads, result.stdout.splitlines())
     assert result.exit_code == 1
     assert tuesday["fault"] == (
-        f"{filled.root}/{key}: damaged manifest: its seal does not match its text"
+        f"{filled.root}/{key}: damaged manifest: its seal does not match its text; restore it from a copy"
     )
     assert wednesday["fault"] is None
     assert f"{filled.root}/{key}: damaged" in cli("archive", "ls").stdout
