@@ -51,6 +51,9 @@ _CELLAR = """
 .. raw:: html
 
    <a href="roof.html">or higher</a>
+
+.. image:: plan-of-the-cellar.png
+   :alt: Its plan.
 """
 
 
@@ -158,6 +161,12 @@ def test_faults_of_docstrings_are_findings(torn: set[tuple[str, str, str]]) -> N
         ("PAGE104", "shelf.LendOperator"),
         ("PAGE105", "shelf.LendOperator"),
     }
+
+
+def test_whatever_else_sphinx_warns_of_is_a_finding(torn: set[tuple[str, str, str]]) -> None:
+    ((_, where, said),) = [each for each in torn if each[0] == "PAGE106"]
+    assert where == "page door"
+    assert "image file not readable: plan-of-the-cellar.png" in said
 
 
 def test_a_page_that_nobody_reaches_is_named(torn: set[tuple[str, str, str]]) -> None:
