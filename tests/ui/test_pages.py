@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from platform_ops import archive, links
 from platform_ops.archive import Evidence, refused
@@ -210,6 +212,25 @@ def test_parquet_shows_its_rows(visitor: Visitor, site: Settings) -> None:
     assert "<td>50</td>" not in page
 
 
+def test_what_came_in_gzip_is_shown_unpacked(visitor: Visitor, site: Settings) -> None:
+    packed = gzip.compress(b"city,mm\nBern,4\n")
+    page = revision(visitor, commit(site, part(packed, "a.csv", codec="gzip")))
+    assert "<td>Bern</td>" in page
+
+
+def test_what_only_says_to_be_gzip_is_shown_as_it_is(visitor: Visitor, site: Settings) -> None:
+    page = revision(visitor, commit(site, part(b"city,mm\nBern,4\n", "a.csv", codec="gzip")))
+    assert "<td>Bern</td>" in page
+
+
+def test_a_text_cut_within_a_letter_is_still_text(visitor: Visitor, site: Settings) -> None:
+    long = "x" + "é" * 300_000  # two bytes each, from an odd place on
+    page = revision(visitor, commit(site, part(long.encode(), "a.txt", media_type="text/plain")))
+    assert "xéé" in page
+    assert "Only the beginning is shown." in page
+    assert "\ufffd" not in page
+
+
 # --- What is broken --------------------------------------------------------------------------------
 
 
@@ -236,6 +257,39 @@ def test_a_damaged_body_is_never_handed_out_as_whole(visitor: Visitor, site: Set
     checked = visitor.post("verify", manifest=manifest_url(made), token=token(page)).text
     assert "1 faults in 1 revisions" in checked
     assert "digest" in checked
+
+
+def test_a_revision_whose_body_is_gone_still_has_its_page(visitor: Visitor, site: Settings) -> None:
+    made = commit(site)
+    (payload,) = made.reference.payload_urls
+    Path(payload.removeprefix("file://")).unlink()
+    page = revision(visitor, made)
+    assert Path(payload).name in page
+    assert "Preview of" not in page
+    manifest = visitor.get("download", manifest=manifest_url(made))
+    assert manifest.content == Path(manifest_url(made).removeprefix("file://")).read_bytes()
+    assert manifest.headers["content-disposition"].startswith("attachment")
+
+
+def test_a_fault_of_ours_is_a_page_without_a_word_of_it(
+    visitor: Visitor, site: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("password=hunter2")
+
+    monkeypatch.setattr("platform_ops.ui.app.revision_at", broken)
+    client = TestClient(visitor.client.app, raise_server_exceptions=False)
+    reply = client.get(f"{links.MOUNT}/revision", params={"manifest": "file:///any"})
+    assert reply.status_code == 500
+    assert "The page could not be made" in reply.text
+    assert "hunter2" not in reply.text
+
+
+def test_style_and_script_are_served_and_nothing_beside_them(visitor: Visitor) -> None:
+    assert visitor.get("static/archive.css").headers["content-type"].startswith("text/css")
+    assert visitor.get("static/archive.js").headers["x-content-type-options"] == "nosniff"
+    for name in ("app.py", "..%2fapp.py", "archive.css.map"):
+        assert visitor.get(f"static/{name}").status_code == 404
 
 
 def test_an_archive_out_of_reach_is_a_page(
