@@ -39,12 +39,14 @@ def alerts() -> Rows:
     """What wakes somebody up, and where they look first."""
     rows = [
         (
-            f"``{alert.name}``",
-            alert.severity,
-            alert.summary.replace("{{ $labels.source }}.{{ $labels.entity }}", "an entity"),
-            f"``{alert.when}``",
-            f":doc:`/runbooks/{alert.runbook}`",
+            f"``{alert.name}``\n\n{alert.severity}",
+            f"{_sentence(alert.summary)}\n\n``{alert.when}``\n\nSee :doc:`/runbooks/{alert.runbook}`.",
         )
         for alert in ALERTS
     ]
-    return ("Alert", "Severity", "Says that", "When", "Runbook"), rows
+    return ("Alert", "What it says, when, and what to do"), rows
+
+
+def _sentence(summary: str) -> str:
+    text = summary.replace("{{ $labels.source }}.{{ $labels.entity }}", "an entity")
+    return f"{text[0].upper()}{text[1:].rstrip('.')}."

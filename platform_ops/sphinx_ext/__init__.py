@@ -37,6 +37,7 @@ from platform_ops.sphinx_ext import (
     navigation,
     search,
     speed,
+    wrapping,
 )
 from platform_ops.sphinx_ext.additions import AdditionIndexDirective, OptionIndexDirective
 from platform_ops.sphinx_ext.classes import ClassDirective
@@ -170,7 +171,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     speed.connect(app)
     checking.connect(app)
     app.add_domain(AirflowDomain)
-    for part in (access, cards, changes, lean, machines, missing, search):
+    for part in (access, cards, changes, lean, machines, missing, search, wrapping):
         part.connect(app)
     for kind in CLASS_KINDS:
         app.add_directive_to_domain("airflow", kind, ClassDirective)

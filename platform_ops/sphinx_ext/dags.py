@@ -259,7 +259,7 @@ def _names(dag: Dag) -> Iterator[nodes.Node]:
             for name, places in grouped.items()
         ]
         if rows:
-            yield table((title, "Named by"), rows, classes=["airflow-names"])
+            yield table((title, "Named by"), rows)
 
 
 def _when(iso: str) -> str:

@@ -26,6 +26,7 @@ _TITLE_PX = 7.4  # mean width of a character, measured for the font stack below 
 _NOTE_PX = 6.2
 _LONGEST = 34
 _COLUMN, _TALL = 740, 1300  # of a page, in pixels
+_SMALLEST = 0.75  # of its own size, before a drawing that is too wide scrolls
 _LABEL = "label"
 _TO_PAGE = re.compile(r'href="page:([^"]*)"')
 
@@ -91,6 +92,7 @@ def draw(
     return (
         f'<svg class="airflow-graph" role="{role}" aria-label="{escape(label)}" '
         f'viewBox="{-_MARGIN} {-_MARGIN} {width} {height}" width="{width}" height="{height}" '
+        f'style="min-width:{math.ceil(width * _SMALLEST)}px" '
         'xmlns="http://www.w3.org/2000/svg">'
         f'<defs><marker id="{marker}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
         'markerHeight="7" orient="auto"><path d="M0,0.5 L7.5,4 L0,7.5 z"/></marker></defs>'

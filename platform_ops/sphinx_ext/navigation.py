@@ -20,6 +20,8 @@ from docutils import nodes
 from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.environment.adapters.toctree import global_toctree_for_doc
 
+from platform_ops.sphinx_ext.wrapping import breakable
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.builders import Builder
@@ -241,7 +243,7 @@ def _entries(
         label = link.astext()
         plain = all(isinstance(each, nodes.Text) for each in link.children)
         title = (
-            escape(label)
+            breakable(escape(label))
             if plain
             else "".join(builder.render_partial(each)["fragment"] for each in link.children)
         )

@@ -45,8 +45,10 @@ def archived(site: Site, entry: ClassEntry) -> nodes.table | None:
     for dag, entity in site.archived_by(entry):
         name = xref("entity", entity.name) if "entity" in KINDS else code(entity.name)
         url = entity.url_example or entity.url_pattern
-        rows.append(([name], [code(url)], [code(entity.asset)], [xref("dag", dag.dag_id)]))
-    header = ("Entity", "URL", "Asset", "DAG")
+        by = paragraph("by ", xref("dag", dag.dag_id), classes=["airflow-caption"])
+        asset = paragraph("asset ", code(entity.asset), classes=["airflow-caption"])
+        rows.append(([name, by], [paragraph(code(url)), asset]))
+    header = ("Entity", "Where it lands")
     return table(header, rows, classes=["airflow-archives"]) if rows else None
 
 

@@ -55,8 +55,9 @@ def metrics_table(
         for tag in each.tags:
             tags += [code(tag), nodes.Text(" ")]
         about = directive.prose.blocks(each.help, f"metric {each.name}")
-        rows.append(([name], about, [code(each.kind), nodes.Text(f" {each.unit}")], tags))
-    header = ("Metric", "What it says", "Kind and unit", "Tags")
+        kind = paragraph(f"{each.kind}, {each.unit}", classes=["airflow-signature"])
+        rows.append(([name], [kind, *about], tags))
+    header = ("Metric", "What it says", "Tags")
     return table(header, rows, classes=["airflow-metrics"], ids=ids)
 
 
@@ -162,5 +163,5 @@ class TableDirective(CatalogDirective):
         if found is None:
             known = ", ".join(each.name for each in self.site.catalog.tables) or "none"
             raise self.error(f"table {name!r} is not in the catalogue (known: {known})")
-        rows = [[self.prose.line(cell, f"table {name}") for cell in row] for row in found.rows]
+        rows = [[self.prose.blocks(cell, f"table {name}") for cell in row] for row in found.rows]
         return [table(found.header, rows)]

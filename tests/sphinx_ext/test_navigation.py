@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup, Tag
 
+from platform_ops.sphinx_ext.wrapping import breakable
+
 CONF = (
     'project = "tree"\nhtml_theme = "furo"\nextensions = [{extensions}]\nhtml_copy_source = False\n'
 )
@@ -129,3 +131,16 @@ def test_every_link_of_every_tree_leads_to_a_page(large: Path) -> None:
     assert {path.name for path in large.glob("a/p*.html")} == {
         path.name for path in reached if path.parent.name == "a" and path.name != "index.html"
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("ArchivingObjectStoreOperator", ["Archiving", "Object", "Store", "Operator"]),
+        ("noaa.hourly_temperature", ["noaa.", "hourly_", "temperature"]),
+        ("HttpHook", ["HttpHook"]),  # short names stay whole
+        ("What stock operators archive &amp; why", ["What stock operators archive &amp; why"]),
+    ],
+)
+def test_a_long_name_breaks_between_its_words_alone(name: str, parts: list[str]) -> None:
+    assert breakable(name).split("<wbr>") == parts

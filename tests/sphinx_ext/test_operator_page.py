@@ -73,10 +73,8 @@ def test_it_says_what_is_archived_where_and_which_asset_tells_of_it(site: Root) 
     rows = page(site, f"reference/operators/{_STORE}").select("#what-it-archives tbody tr")
     assert [[text(cell) for cell in row.find_all("td")] for row in rows] == [
         [
-            "attic.things",
-            "s3://b/data/v1/attic/things/dt=2026-11-20",
-            "attic://attic.things",
-            "keep",
+            "attic.things by keep",
+            "s3://b/data/v1/attic/things/dt=2026-11-20 asset attic://attic.things",
         ]
     ]
 

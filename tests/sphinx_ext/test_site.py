@@ -79,7 +79,7 @@ def test_its_parameters_are_grouped_typed_and_marked(site: Root) -> None:
 def test_it_shows_metrics_errors_examples_and_source(site: Root) -> None:
     page = soup(site, _OPERATOR)
     assert rows(page.select_one("#metrics")) == [
-        ["shelf.loans", "Books lent.", "counter books", "branch"]
+        ["shelf.loans", "counter, books Books lent.", "branch"]
     ]
     assert rows(page.select_one("#errors")) == [["ShelfClosed", "It is night.", "yes"]]
     example = page.select_one("#example pre")

@@ -10,12 +10,14 @@
     const height = svg.viewBox.baseVal.height;
     const whole = () => Math.min(1, (frame.clientWidth - 24) / width, (frame.clientHeight - 24) / height);
     if (frame.scrollWidth <= frame.clientWidth && frame.scrollHeight <= frame.clientHeight) continue;
-    let scale = 1;
+    let scale = svg.getBoundingClientRect().width / width;  // the styles make it a little smaller where that is enough
     const zoom = (to, x = frame.clientWidth / 2, y = frame.clientHeight / 2) => {
       const before = scale;
       scale = Math.min(3, Math.max(0.08, to));
       const left = (frame.scrollLeft + x) * scale / before - x;
       const top = (frame.scrollTop + y) * scale / before - y;
+      svg.style.minWidth = "0";
+      svg.style.maxWidth = "none";
       svg.setAttribute("width", width * scale);
       svg.setAttribute("height", height * scale);
       frame.scrollTo(left, top);
