@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -124,3 +125,18 @@ def test_another_command_is_understood(command: str, monkeypatch: pytest.MonkeyP
         assert found is not None, f"there is no {name} in {command!r}"
         within, context = found, click.Context(found, parent=context, info_name=name)
     within.make_parser(context).parse_args(arguments)
+
+
+def test_the_page_of_the_command_line_names_every_command() -> None:
+    page = (ROOT / "docs/reference/cli.md").read_text("utf-8")
+    shown = re.findall(r"^\| `platform-ops ([a-z ]+)` \|", page, re.MULTILINE)
+    assert sorted(shown) == sorted(_names(main, click.Context(main)))
+
+
+def _names(group: click.Group, context: click.Context) -> Iterator[str]:
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from (f"{name} {each}" for each in _names(command, context))
+        else:
+            yield name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -65,3 +66,10 @@ def test_some_are_caught_as_what_python_calls_them(
     kind: type[errors.PlatformError], builtin: type[Exception]
 ) -> None:
     assert issubclass(kind, builtin)
+
+
+def test_the_page_says_what_to_do_about_each() -> None:
+    text = (Path(__file__).parents[1] / "docs/reference/errors.md").read_text("utf-8")
+    told = re.findall(r"{airflow:error}`(\w+)`", text.partition("## What to do")[2])
+    raised = set(classes()) - {"PlatformError", "SourceError", "ArchiveError"}  # never themselves
+    assert sorted(told) == sorted(raised)

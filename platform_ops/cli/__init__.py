@@ -19,7 +19,7 @@ from platform_ops.errors import ConfigError, PlatformError
 if TYPE_CHECKING:
     from platform_ops.settings import Settings
 
-__all__ = ["CANNOT_RUN", "FAULTY", "INTERRUPTED", "Invocation", "main"]
+__all__ = ["CANNOT_RUN", "FAULTY", "INTERRUPTED", "Commands", "Invocation", "main"]
 
 _COMMANDS: Final = {
     "archive": (
@@ -31,17 +31,17 @@ _COMMANDS: Final = {
         "Report what DAGs take in and nobody archives.",
     ),
     "docs": ("platform_ops.cli.docs:docs", "Build and check the documentation site."),
+    "doctor": ("platform_ops.cli.doctor:doctor", "Say what is set, from where, and what is wrong."),
     "lint": ("platform_ops.cli.lint:lint", "Hold DAG files against the site's conventions."),
-    "new": ("platform_ops.cli.new:new", "Write the first files of a new source."),
     "monitoring": (
         "platform_ops.cli.monitoring:monitoring",
         "Print what Prometheus and Grafana need to watch it.",
     ),
+    "new": ("platform_ops.cli.new:new", "Write the first files of a new source."),
     "notify": (
         "platform_ops.cli.notify:notify",
         "Show the messages that people get, and try a channel.",
     ),
-    "doctor": ("platform_ops.cli.doctor:doctor", "Say what is set, from where, and what is wrong."),
 }
 """Name, where it is defined, and its line of help: known without importing it."""
 
@@ -92,6 +92,18 @@ def _option_in_airflow_cfg() -> str | None:
         raise ConfigError(f"{file}: cannot be read: {err}") from err
     named = parser.get("platform_ops", "config", fallback="")
     return str(Path(os.path.expandvars(named)).expanduser()) if named else None
+
+
+class Commands(click.Group):
+    """Commands whose lines of help are wrapped, and not cut as click cuts them."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Each command with the whole of its first sentence."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, each.get_short_help_str(limit=200)) for name, each in found if each]
+            )
 
 
 class _LazyGroup(click.Group):

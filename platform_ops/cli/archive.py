@@ -15,7 +15,7 @@ import click
 from platform_ops import archive as archives
 from platform_ops.archive import browse, content, read
 from platform_ops.archive.store import locate
-from platform_ops.cli import FAULTY, listing, verification
+from platform_ops.cli import FAULTY, Commands, listing, verification
 from platform_ops.cli.arguments import (
     Site,
     SlotOptions,
@@ -39,7 +39,7 @@ from platform_ops.entity import Entity
 __all__ = ["archive"]
 
 
-@click.group()
+@click.group(cls=Commands)
 def archive() -> None:
     """List, show, read, verify and keep what is archived.
 

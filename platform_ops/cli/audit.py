@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 
@@ -33,7 +35,8 @@ def audit(ctx: click.Context, folders: tuple[Path, ...], as_json: bool, strict: 
     from platform_ops.auditor import type_of
 
     patterns = Invocation.of(ctx).settings().conventions.archiving_connections
-    bags = [DagBag(str(each)) for each in folders or (Path("dags"),)]
+    with redirect_stdout(sys.stderr):  # Airflow's log, and what files print while they are read
+        bags = [DagBag(str(each)) for each in folders or (Path("dags"),)]
     broken = [file for bag in bags for file in bag.import_errors]
     if broken:
         raise ConfigError(f"{', '.join(broken)}: cannot be imported; mend it, then audit again")

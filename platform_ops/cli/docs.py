@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from platform_ops.cli import Commands
 from platform_ops.cli.docs_check import CACHE, SITE, check, examples
 from platform_ops.cli.docs_new import new, serve
 from platform_ops.cli.terminal import console
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["docs"]
 
 
-@click.group()
+@click.group(cls=Commands)
 def docs() -> None:
     """Build and check the documentation site.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from platform_ops.cli import Invocation
+from platform_ops.cli import Commands, Invocation
 from platform_ops.errors import ExtraMissing
 
 __all__ = ["monitoring"]
@@ -21,7 +21,7 @@ _OUTPUT = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Commands)
 def monitoring() -> None:
     """Print what Prometheus and Grafana need, written from the table of metrics."""
 

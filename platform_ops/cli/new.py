@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import click
 
+from platform_ops.cli import Commands
 from platform_ops.entity import Entity
 from platform_ops.errors import ConfigError
 
@@ -114,7 +115,7 @@ def _spelled(name: str) -> dict[str, str]:
     return {"name": name, "title": title, "camel": title.replace(" ", "")}
 
 
-@click.group()
+@click.group(cls=Commands)
 def new() -> None:
     """Write the first files of something new; nothing is ever overwritten."""
 

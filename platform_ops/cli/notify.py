@@ -7,17 +7,17 @@ from datetime import UTC, datetime
 
 import click
 
-from platform_ops.cli import Invocation
+from platform_ops.cli import Commands, Invocation
 from platform_ops.cli.terminal import json_text
 from platform_ops.errors import ConfigError
 from platform_ops.settings import KINDS, SEVERITIES, Kind
 
 __all__ = ["notify"]
 
-_KIND = click.argument("kind", type=click.Choice(list(KINDS)), default="failure")
+_KIND = click.argument("kind", type=click.Choice(list(KINDS)), default="failure", metavar="[KIND]")
 
 
-@click.group()
+@click.group(cls=Commands)
 def notify() -> None:
     """Show the messages that people get, and try a channel."""
 
@@ -36,6 +36,7 @@ def notify() -> None:
 def preview(ctx: click.Context, kind: Kind, form: str) -> None:
     """Print a sample of a kind of message, as a channel gets it.
 
+    KIND is success, failure, critical, recovered, late or volume-anomaly; failure, unless named.
     What is printed are the bytes themselves: --as slack pipes into Slack's Block Kit Builder, and
     --as mail into a mail program.
     """

@@ -12,7 +12,9 @@ from fcntl import ioctl
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from platform_ops.cli import main
 from platform_ops.errors import ConfigError
 from platform_ops.settings import Settings
 from tests.archive.places import Disk
@@ -20,7 +22,17 @@ from tests.archive.samples import commit, part, run, slot
 from tests.cli.conftest import Call
 
 PROGRAM = str(Path(sys.executable).with_name("platform-ops"))
+GROUPS = ("archive", "docs", "monitoring", "new", "notify")
 ROOT_OF_A_SITE = '[archive]\nroot = "{root}"\n'
+
+
+@pytest.mark.parametrize("width", [60, 80])
+@pytest.mark.parametrize("group", ["", *GROUPS])
+def test_help_fits_a_terminal_and_cuts_no_sentence(group: str, width: int) -> None:
+    said = CliRunner().invoke(main, [*group.split(), "--help"], terminal_width=width)
+    assert said.exit_code == 0
+    assert "..." not in said.output.partition("Commands:")[2]
+    assert max(map(len, said.output.splitlines())) <= width
 
 
 def test_help_names_every_command_and_loads_none() -> None:
@@ -34,7 +46,7 @@ def test_help_names_every_command_and_loads_none() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     *shown, loaded = result.stdout.splitlines()
-    commands = ["archive", "audit", "docs", "lint", "new", "monitoring", "notify", "doctor"]
+    commands = ["archive", "audit", "docs", "doctor", "lint", "monitoring", "new", "notify"]
     assert [line.split()[0] for line in shown[-len(commands) :]] == commands
     assert loaded == ""
 
