@@ -1,8 +1,8 @@
 """What keeps people out of a page, mended where no theme or writer does it.
 
-A block of code that is wider than its column scrolls, and who has no mouse scrolls with the keys:
-it must be able to take the focus. Who jumps from landmark to landmark needs a name for each of two
-that are alike, and a heading on every page; two templates say them where Furo does not.
+A block of code or a written table that is wider than its column scrolls, and who has no mouse scrolls
+with the keys: it must be able to take the focus. Who jumps from landmark to landmark needs a name for
+each of two that are alike, and a heading on every page; two templates say them where Furo does not.
 
 Source: https://www.w3.org/TR/WCAG22/, 2.1.1 and 2.5.8
 """
@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["connect"]
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
-_CODE: Final = "<pre>"
-_REACHABLE: Final = '<pre tabindex="0">'
+_SCROLLED: Final = (  # the catalogue's own tables hold links, and do not scroll on a phone
+    ("<pre>", '<pre tabindex="0">'),
+    (
+        '<div class="table-wrapper colwidths-auto ',
+        '<div tabindex="0" class="table-wrapper colwidths-auto ',
+    ),
+)
 
 
 def _mend(
@@ -32,7 +37,8 @@ def _mend(
     doctree: nodes.document | None,
 ) -> None:
     if "body" in context:
-        context["body"] = context["body"].replace(_CODE, _REACHABLE)
+        for plain, reachable in _SCROLLED:
+            context["body"] = context["body"].replace(plain, reachable)
 
 
 def _add_templates(app: Sphinx, config: Config) -> None:

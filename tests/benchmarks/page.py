@@ -23,6 +23,7 @@ def write(
 
     :param packages: Distributions whose versions matter to it.
     """
+    header = [each or ("what", "measured")[number > 0] for number, each in enumerate(header)]
     lines = [_row(header), _row(["---", *("--:" for _ in header[1:])]), *map(_row, rows)]
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     day = datetime.now(UTC).date().isoformat()
