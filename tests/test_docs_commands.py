@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from platform_ops import archive
 from platform_ops.cli import CANNOT_RUN, main
 from platform_ops.entity import Entity, Origin, Part, RunIdentity, Slot
 from platform_ops.settings import Settings, load
+from platform_ops.sphinx_ext.publish.__main__ import main as publisher
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("tutorials", "how-to", "explanation", "runbooks", "reference")
@@ -24,6 +26,7 @@ PAGES = (
     ROOT / "CONTRIBUTING.md",
     *(page for each in FOLDERS for page in sorted((ROOT / "docs" / each).glob("*.md"))),
 )
+PUBLISHER = "python -m platform_ops.sphinx_ext.publish"
 SITE = """
 [archive]
 root = "file://{root}"
@@ -45,15 +48,15 @@ DAYS = {
 }
 
 
-def commands() -> list[str]:
-    """Each command of the project that a page shows, once, without what a pipe leads to."""
+def commands(program: str = "platform-ops") -> list[str]:
+    """Each command of a program that a page shows, once, without what a pipe leads to."""
     found = {
         line.partition(" | ")[0].partition(" > ")[0].partition("  # ")[0].strip()
         for page in PAGES
         for block in re.findall(
             r"^ *```console\n(.*?)^ *```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL
         )
-        for line in re.findall(r"^ *\$ (platform-ops .*)$", block, re.MULTILINE)
+        for line in re.findall(rf"^ *\$ ({re.escape(program)} .*)$", block, re.MULTILINE)
     }
     return sorted(found)
 
@@ -117,9 +120,41 @@ def test_a_command_on_the_archive_runs(command: str) -> None:
 @pytest.mark.parametrize("command", [each for each in commands() if each not in ON_THE_ARCHIVE])
 def test_another_command_is_understood(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    arguments = shlex.split(command)[1:]
-    within: click.Command = main
-    context = click.Context(main)
+    understand(main, command.removeprefix("platform-ops "))
+
+
+@pytest.mark.parametrize("command", commands(PUBLISHER))
+def test_a_command_of_the_publisher_is_understood(command: str) -> None:
+    understand(publisher, command.removeprefix(PUBLISHER))
+
+
+@pytest.mark.parametrize("command", commands("airflow"))
+def test_a_command_of_airflow_is_understood(command: str) -> None:
+    from airflow.cli.cli_parser import get_parser
+
+    get_parser().parse_args(shlex.split(command)[1:])
+
+
+def test_every_extra_and_session_that_a_page_names_is_there() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    sessions = re.findall(
+        r'^@nox\.session(?:\(.*?name="([\w-]+)".*)?.*\ndef (\w+)',
+        (ROOT / "noxfile.py").read_text("utf-8"),
+        re.MULTILINE,
+    )
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        extras = re.findall(r"platform-ops\[([a-z0-9,]+)\]", text)
+        named = {each for found in extras for each in found.split(",")}
+        assert named <= set(project["optional-dependencies"]), page
+        run = set(re.findall(r"noxfile\.py -s ([\w-]+)", text))
+        assert run <= {name or function for name, function in sessions}, page
+
+
+def understand(within: click.Command, line: str) -> None:
+    """Parse a line as the program does that it is for."""
+    command, arguments = line, shlex.split(line)
+    context = click.Context(within)
     while isinstance(within, click.Group):
         name, found, arguments = within.resolve_command(context, arguments)
         assert found is not None, f"there is no {name} in {command!r}"
