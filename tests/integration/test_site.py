@@ -290,6 +290,7 @@ def test_on_paper_there_is_the_text_and_nothing_to_click(browser: Browser, site:
     page.emulate_media(media="print")
     expect(page.locator(".sidebar-drawer")).to_be_hidden()
     expect(page.locator(".toc-drawer")).to_be_hidden()
+    expect(page.get_by_text("Skip to content")).to_be_hidden()
     expect(page.locator("#parameters table").first).to_be_visible()
     page.close()
 
