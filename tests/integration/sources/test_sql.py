@@ -263,6 +263,17 @@ def test_a_task_whose_time_is_over_does_not_wait_for_the_server(
     assert list(archive.find("shop.rows")) == []
 
 
+def test_a_task_whose_time_is_over_does_not_wait_for_mariadb(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with serve_mysql(monkeypatch):
+        started_s = time.monotonic()
+        ran = read(sql="SELECT SLEEP(120) AS slept", execution_timeout=timedelta(seconds=3))
+        assert isinstance(ran.error, AirflowTaskTimeout)
+        assert time.monotonic() - started_s < 60
+    assert list(archive.find("shop.rows")) == []
+
+
 def test_a_function_that_writes_is_refused_by_the_database(postgres: Any) -> None:
     postgres.execute(
         "CREATE OR REPLACE FUNCTION sweep() RETURNS int LANGUAGE sql AS "
