@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pyarrow as pa
 import pytest
 from airflow.sdk import DAG
 from airflow.sdk.lineage import HookLineageCollector
+from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
 from openlineage.client.serde import Serde
 
 from platform_ops import archive
@@ -19,6 +23,7 @@ from platform_ops.ingest.lineage import facets_of
 from platform_ops.settings import Settings
 from platform_ops.tabular import parquet_part
 from platform_ops.testing.runner import run_task
+from tests.openlineage_schema import faults
 
 DAY = "2024-03-05"
 SITE = """
@@ -76,6 +81,53 @@ def facets(dataset: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def event_of(reference: dict[str, Any]) -> dict[str, Any]:
+    """The event of a task that archived this, as it goes over the wire."""
+    lineage = facets_of(archive.manifest(reference))
+    event = RunEvent(
+        eventType=RunState.COMPLETE,
+        eventTime=datetime.now(UTC).isoformat(),
+        run=Run(runId=str(uuid4())),
+        job=Job(namespace="test", name="lineage.capture"),
+        inputs=lineage.inputs,
+        outputs=lineage.outputs,
+    )
+    sent: dict[str, Any] = json.loads(Serde.to_json(event))
+    return sent
+
+
+@pytest.mark.parametrize("kind", [Pages, Rows])
+def test_every_facet_is_as_its_schema_says(kind: type[ArchivingOperator]) -> None:
+    held: set[str] = set()
+    assert faults(event_of(ran(kind)), held) == []
+    always = {
+        "version", "storage", "symlinks", "documentation", "ownership", "outputStatistics",
+    }  # fmt: skip
+    assert held == always | ({"schema"} if kind is Rows else set())
+
+
+def test_an_event_that_is_wrong_is_seen_to_be() -> None:
+    event = event_of(ran(Rows))
+    (output,) = event["outputs"]
+    del output["facets"]["storage"]["storageLayer"]
+    output["facets"]["version"]["datasetVersion"] = 1
+    output["facets"]["schema"]["fields"][0]["nullable"] = True
+    output["facets"]["ownership"]["_producer"] = "us"
+    output["outputFacets"]["storage"] = output["facets"]["storage"]
+    event["run"]["runId"] = "1"
+    event["eventTime"] = "2024-03-05T00:00:00"
+    found = {each.partition(":")[0] for each in faults(event)}
+    assert found == {
+        "event.eventTime",
+        "event.outputs[0].facets.ownership._producer",
+        "event.outputs[0].facets.schema.fields[0].nullable",
+        "event.outputs[0].facets.storage.storageLayer",
+        "event.outputs[0].facets.version.datasetVersion",
+        "event.outputs[0].outputFacets.storage",
+        "event.run.runId",
+    }
+
+
 def test_pages_of_one_thing_are_one_input_without_parameters() -> None:
     inputs = [(each["namespace"], each["name"]) for each in told(ran(Pages))["inputs"]]
     assert inputs == [
@@ -106,7 +158,7 @@ def test_a_table_tells_its_columns_and_its_format() -> None:
     found = facets(output)
     columns = [(each["name"], each["type"]) for each in found["schema"]["fields"]]
     assert columns == [("id", "int64"), ("price", "string")]
-    assert found["storage"]["fileFormat"] == "application/vnd.apache.parquet"
+    assert found["storage"]["fileFormat"] == "parquet"
     assert found["outputStatistics"]["rowCount"] == 2
 
 

@@ -122,7 +122,7 @@ def test_the_lock_pins_versions_and_names_no_address() -> None:
 
     assert len(pins) > 150
     for pin in pins:
-        assert re.fullmatch(r"==[\w.+]+", str(pin.specifier)), pin
+        assert re.fullmatch(r"==(\d+!)?[\w.+]+", str(pin.specifier)), pin
         assert pin.url is None, pin
 
 

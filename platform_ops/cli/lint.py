@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -98,6 +98,9 @@ def lint(
     ctx.exit(int(len(report) > 0) if strict else report.exit_code)
 
 
+_HIDDEN: Final = "(not shown here, since it holds a secret)"
+
+
 def _counted(report: Report, chosen: dict[str, Any]) -> Report:  # Any: options of the command
     from platform_ops.findings import Policy
 
@@ -124,6 +127,7 @@ def _print(report: Report) -> None:
     styles = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
     out = console()
     texts: dict[str, list[str]] = {}
+    hidden = _hidden(report)
     for each in sorted(report, key=lambda it: (it.place.file, it.place.line or 0, it.rule.id)):
         place, style = each.place, styles[each.rule.severity]
         spot = f"{place.file}:{place.line}" if place.line else place.file
@@ -134,10 +138,9 @@ def _print(report: Report) -> None:
         if place.file not in texts:
             texts[place.file] = _lines(Path(place.file))
         if place.line and place.line <= len(texts[place.file]):
-            out.print(
-                Text(f"  {place.line:>5} │ {texts[place.file][place.line - 1]}", "dim"),
-                soft_wrap=True,
-            )
+            line = texts[place.file][place.line - 1]
+            shown = _HIDDEN if (place.file, place.line) in hidden else line
+            out.print(Text(f"  {place.line:>5} │ {shown}", "dim"), soft_wrap=True)
         told = f"{place.object}: {each.message}" if place.object else each.message
         out.print(Text(f"        {told}"), soft_wrap=True)
         if each.fix:
@@ -145,6 +148,16 @@ def _print(report: Report) -> None:
         out.print()
     worst = min((each.rule.severity for each in report), key=lambda it: it.rank, default=None)
     out.print(Text(report.summary(), style=f"bold {styles[worst] if worst else 'green'}"))
+
+
+def _hidden(report: Report) -> set[tuple[str, int | None]]:
+    """Lines with a secret, for whatever else they are reported too: logs of CI are read by many."""
+    excused = [each.finding for each in report.excused]
+    return {
+        (each.place.file, each.place.line)
+        for each in (*report, *excused)
+        if getattr(each.rule, "hides", False)
+    }
 
 
 def _lines(path: Path) -> list[str]:

@@ -69,7 +69,10 @@ def test(ctx: click.Context, channel: str, kind: Kind, team: str | None) -> None
     from platform_ops.notify.samples import sample
 
     site = Invocation.of(ctx).settings()
-    own = site.teams[team].channels if team in site.teams else {}
+    if team is not None and team not in site.teams:
+        right = ", ".join(site.teams) or "none; write [teams.<name>]"
+        raise ConfigError(f"team {team!r} is not in platform.toml; right are: {right}")
+    own = site.teams[team].channels if team is not None else {}
     known = {**site.notify.channels, **own}
     if channel not in known:
         right = ", ".join(known) or "none; write [notify.channels.<name>]"
@@ -95,7 +98,8 @@ def routes(ctx: click.Context, team: str | None) -> None:
     site = Invocation.of(ctx).settings()
     teams: list[str | None] = [team] if team else [None, *site.teams]
     for each in teams:
-        click.echo(f"{each or 'no team'}:")
+        alone = each is None or each in site.teams
+        click.echo(f"{each or 'no team'}{'' if alone else ' (no settings of its own)'}:")
         for severity in SEVERITIES:
             found = site.channels(each, severity)
             told = ", ".join(f"{name} ({channel.kind})" for name, channel in found.items())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from platform_ops.findings import Rule
+from platform_ops.findings import Rule, Severity
 
 if TYPE_CHECKING:
     from platform_ops.conventions.module import Module
@@ -200,6 +202,8 @@ class Convention(Rule):
     :param on_template: ``(path, text)``: hits in a pod template file.
     :param mend_dag: ``(dag, agreed)``: changes a DAG that Airflow has loaded.
     :param mend_task: ``(task, agreed)``: changes a task that Airflow has loaded.
+    :param goes_by: Fields of ``[conventions]`` that it asks.
+    :param hides: Its lines hold what a log of CI must not show: no report quotes them.
     """
 
     source: Callable[[Module, Agreed], Iterable[Hit]] | None = field(default=None, compare=False)
@@ -218,7 +222,43 @@ class Convention(Rule):
         default=None, compare=False
     )
 
+    goes_by: tuple[str, ...] = field(default=(), compare=False)
+    hides: bool = field(default=False, compare=False)
+
+    @property
+    def options(self) -> str:
+        """How a site sets it, as the part of ``platform.toml`` that holds where nothing is set."""
+        from platform_ops.settings import ConventionSettings
+
+        agreed = ConventionSettings()
+        asked = [f"{name} = {_toml(getattr(agreed, name))}" for name in self.goes_by]
+        policies = ["error", "warn", *(["mutate"] if self.mend_dag or self.mend_task else [])]
+        severities = [each.value for each in Severity if each is not self.severity]
+        lines = [
+            f"[conventions.rules.{self.id}]",
+            f'severity = "{self.severity}"  # or {_listed([*severities, "off"])}',
+        ]
+        if self.in_policy:
+            lines.append(f'policy = "off"  # or {_listed(policies)}: what Airflow does by it')
+        head = ["[conventions]", *asked, ""] if asked else []
+        return "\n".join([*head, *lines])
+
     @property
     def in_policy(self) -> bool:
         """Whether Airflow's cluster policies can hold a loaded DAG against it."""
         return self.on_dag is not None or self.on_task is not None
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(f'"{each}"' for each in words)
+
+
+def _toml(value: Any) -> str:  # Any: a setting's value
+    """A default as TOML writes it; a table that is empty is shown by what it could hold."""
+    if isinstance(value, tuple):
+        text = json.dumps(list(value))
+        inner = textwrap.indent(textwrap.fill(text[1:-1], 80, break_long_words=False), "    ")
+        return text if len(text) <= 80 else f"[\n{inner},\n]"
+    if isinstance(value, dict):
+        return "{}  # connection = pool"
+    return json.dumps(value)

@@ -28,6 +28,17 @@ _INPUTS: Final = 100
 """Inputs that one event names: a capture of ten thousand pages is still one dataset to a reader."""
 
 
+_FORMATS: Final = {
+    "application/json": "json",
+    "application/vnd.apache.parquet": "parquet",
+    "application/xml": "xml",
+    "text/csv": "csv",
+    "text/plain": "text",
+    "text/xml": "xml",
+}
+"""OpenLineage's own words for what a body is; other media types are told as they are."""
+
+
 def collect(capture: Capture) -> None:
     """Tell Airflow's collector of hook lineage; nothing listens where no lineage is set up."""
     from airflow.sdk.lineage import get_hook_lineage_collector
@@ -99,7 +110,8 @@ def _facets(manifest: Manifest, entity: Entity) -> Iterator[tuple[str, DatasetFa
     yield "version", dataset_version_dataset.DatasetVersionDatasetFacet(revision)
     kinds = {payload.media_type.partition(";")[0] for payload in manifest.payloads}
     layer = archive.root(site_settings()).url.partition(":")[0]
-    form = kinds.pop() if len(kinds) == 1 else None
+    kind = kinds.pop() if len(kinds) == 1 else None
+    form = kind and _FORMATS.get(kind, kind)
     yield "storage", storage_dataset.StorageDatasetFacet(layer, form)
     alias = symlinks_dataset.Identifier(f"platform-ops://{entity.source}", entity.name, "TABLE")
     yield "symlinks", symlinks_dataset.SymlinksDatasetFacet([alias])

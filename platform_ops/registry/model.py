@@ -237,6 +237,7 @@ class RuleEntry:
     :param bad: Code that breaks it.
     :param good: The same, mended.
     :param fix: What to do, as an instruction.
+    :param options: How a site sets it, as the TOML that holds where nothing is set.
     """
 
     id: str
@@ -247,6 +248,7 @@ class RuleEntry:
     bad: str = ""
     good: str = ""
     fix: str = ""
+    options: str = ""
 
     @property
     def has_page(self) -> bool:

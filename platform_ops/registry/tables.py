@@ -109,6 +109,7 @@ def _rules(path: str) -> Iterator[RuleEntry]:
             bad=_text(getattr(each, "bad", "")),
             good=_text(getattr(each, "good", "")),
             fix=_text(getattr(each, "fix", "")),
+            options=_text(getattr(each, "options", "")),
         )
 
 

@@ -55,6 +55,8 @@ class RuleDirective(CatalogDirective):
                 if lines and len(lines) * 2 < len(text.splitlines()):
                     block["highlight_args"] = {"hl_lines": lines}
                 yield self.section(title, block)
+        if rule.options:
+            yield self.section("Options", self.highlighted(rule.options, "toml"))
 
 
 def _sentence(text: str) -> str:

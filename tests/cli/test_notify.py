@@ -87,3 +87,11 @@ def test_routes_are_told_team_by_team(site: None) -> None:
         "  error    desk (email)",
         "  critical desk (email)",
     ]
+
+
+def test_a_team_that_nobody_set_up_is_told_as_such(site: None) -> None:
+    told = ran("routes", "--team", "shopp").stdout.splitlines()
+    assert told[0] == "shopp (no settings of its own):"
+    assert told[3] == "  error    oncall (slack)"
+    wrong = ran("test", "oncall", "--team", "shopp")
+    assert (wrong.exit_code, "right are: shop" in wrong.output) == (2, True)

@@ -13,7 +13,7 @@ from platform_ops.cli import main
 from platform_ops.conventions import CONVENTIONS, Linted, agreed_by, fix, lint
 from platform_ops.errors import ConfigError
 from platform_ops.settings import Settings
-from tests.conventions.found import agreed, in_dag
+from tests.conventions.found import HEAD, agreed, in_dag
 from tests.findings_schema import SARIF
 from tests.roots import copied
 
@@ -222,6 +222,17 @@ def test_a_path_that_is_not_there() -> None:
 
 
 # The command
+
+
+def test_readable_output_never_quotes_a_secret(dags: Path) -> None:
+    top = 'Variable.get("x"); TOKEN = "ghp_0123456789abcdefghijABCDEFGHIJ012345"\n'
+    (dags / "a.py").write_text(HEAD + top)
+    told = command(code=1)
+    assert "PO601" in told.stdout
+    assert "PO302" in told.stdout
+    for form in ("text", "json", "sarif", "junit", "github"):
+        result = command("--format", form, code=1)
+        assert "ghp_0123" not in result.stdout + result.stderr
 
 
 def test_readable_output_shows_the_line_and_what_to_do(dags: Path) -> None:

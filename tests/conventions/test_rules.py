@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from platform_ops.conventions import CONVENTIONS, META, Convention
+from platform_ops.settings import ConventionSettings
 from tests.conventions.found import HEAD, agreed, found, ids, in_dag
 
 SITE = agreed(["weather.forecast"], pools={"warehouse": "warehouse"})
@@ -24,6 +26,18 @@ def test_ids_are_in_order_and_each_is_used_once() -> None:
     known = [each.id for each in (*CONVENTIONS, *META)]
     assert len(set(known)) == len(known) >= 24
     assert [each.id for each in CONVENTIONS] == sorted(each.id for each in CONVENTIONS)
+
+
+def test_each_shows_its_options_as_a_file_has_them_and_none_is_left_out() -> None:
+    shown: set[str] = set()
+    for rule in CONVENTIONS:
+        written = tomllib.loads(rule.options)["conventions"]
+        taken = ConventionSettings.model_validate(written)
+        assert taken.rules[rule.id].severity == rule.severity
+        assert taken.model_copy(update={"rules": {}}) == ConventionSettings()
+        assert ("policy" in written["rules"][rule.id]) == rule.in_policy
+        shown |= set(written)
+    assert shown == set(ConventionSettings.model_fields)
 
 
 @pytest.mark.parametrize("rule", CONVENTIONS, ids=lambda each: each.id)

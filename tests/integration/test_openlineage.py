@@ -15,6 +15,7 @@ import pytest
 from tests.demo.airflow import ROOT, Airflow, free_port
 from tests.demo.processes import Nursery, poll
 from tests.demo.source import Source
+from tests.openlineage_schema import faults
 
 DAGS = ("daily_weather", "stock_operator")
 """Our operator, and Airflow's own over our connection type."""
@@ -82,6 +83,16 @@ def completed(
 
         poll(all_there, "the events of both DAGs", 240, interval_s=0.5)
         yield by_job()
+
+
+def test_every_event_is_as_the_specification_says(
+    completed: dict[str, list[dict[str, Any]]],
+) -> None:
+    held: set[str] = set()
+    for found in completed.values():
+        for event in found:
+            assert faults(event, held) == []
+    assert {"version", "storage", "symlinks", "ownership", "outputStatistics"} <= held
 
 
 def test_our_operator_tells_its_source_and_its_revision(

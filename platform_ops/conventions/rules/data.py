@@ -265,6 +265,7 @@ RULES: Final = (
     ),
     Convention(
         id="PO502",
+        goes_by=("archiving_connections",),
         title="Stock operator where an archiving one is due",
         why=(
             "What came in is gone once it is transformed: nobody can prove what the source sent, and a "
@@ -305,6 +306,7 @@ RULES: Final = (
     ),
     Convention(
         id="PO505",
+        goes_by=("external_assets",),
         title="Waits for an asset that no DAG updates",
         why="It never runs, and nothing fails: a letter too many in a name, or an outlet nobody declared.",
         severity=Severity.WARNING,

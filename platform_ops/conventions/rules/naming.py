@@ -82,6 +82,7 @@ def _purpose(dag: DagFacts, agreed: Agreed) -> Iterator[Hit]:  # noqa: ARG001  a
 RULES: Final = (
     Convention(
         id="PO101",
+        goes_by=("dag_id",),
         title="DAG's id breaks the site's pattern",
         why=(
             "The id stands in URLs, metrics, logs and alerts. One pattern for all of them makes ids "
@@ -96,6 +97,7 @@ RULES: Final = (
     ),
     Convention(
         id="PO102",
+        goes_by=("task_id",),
         title="Task's id breaks the site's pattern",
         why="It stands in URLs, metrics and the archive's manifests, beside those of all other DAGs.",
         severity=Severity.WARNING,
@@ -106,6 +108,7 @@ RULES: Final = (
     ),
     Convention(
         id="PO103",
+        goes_by=("tag",),
         title="DAG without tags, or with odd ones",
         why="Tags are how people filter hundreds of DAGs; `Sales`, `sales` and `SALES` are three filters.",
         severity=Severity.WARNING,
@@ -116,6 +119,7 @@ RULES: Final = (
     ),
     Convention(
         id="PO104",
+        goes_by=("owner",),
         title="Task without an owner",
         why=(
             "Whoever is on call must know whom to ask. Airflow's default `airflow` is nobody, and "

@@ -99,6 +99,7 @@ load()
 
 SLOW: Final = Convention(
     id="PO305",
+    goes_by=("parse_seconds",),
     title="DAG file that takes too long to parse",
     why=(
         "The DAG processor parses it over and over, and every task of it parses it once more before it "
@@ -140,6 +141,7 @@ RULES: Final = (
     ),
     Convention(
         id="PO303",
+        goes_by=("heavy_imports", "import_seconds"),
         title="Heavy import at the top",
         why=(
             "Each task's process parses the file before it starts: a second for pandas, ten for a model "

@@ -198,6 +198,7 @@ def _query(pool: str) -> str:
 RULES: Final = (
     Convention(
         id="PO401",
+        goes_by=("min_retries", "max_retries"),
         title="Retries out of bounds",
         why=(
             "Networks fail for a moment, and a task that is not tried again wakes somebody for it. One that "
@@ -212,6 +213,7 @@ RULES: Final = (
     ),
     Convention(
         id="PO402",
+        goes_by=("max_execution_hours",),
         title="Task that may run for ever",
         why="A call that hangs holds its slot until somebody looks, and the next runs queue behind it.",
         severity=Severity.WARNING,
@@ -244,6 +246,7 @@ RULES: Final = (
     ),
     Convention(
         id="PO404",
+        goes_by=("pools",),
         title="Shared system used outside its pool",
         why=(
             "The pool bounds how many tasks of all DAGs use a system at once. One task outside of it, in a "
@@ -257,6 +260,7 @@ RULES: Final = (
     ),
     Convention(
         id="PO405",
+        goes_by=("pod_templates",),
         title="Pod template file that is none",
         why=(
             "The Kubernetes executor reads it in the scheduler. A file that does not parse ends the "

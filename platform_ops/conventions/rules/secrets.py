@@ -201,6 +201,7 @@ RULES: Final = (
         good=sample(),
         fix="change the secret, since it is known now, and keep the new one in a secrets backend",
         source=_in_code,
+        hides=True,
     ),
     Convention(
         id="PO602",

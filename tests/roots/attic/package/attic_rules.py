@@ -2,7 +2,7 @@
 
 from collections import namedtuple
 
-Rule = namedtuple("Rule", "id title why severity bad good fix", defaults=("", "", ""))
+Rule = namedtuple("Rule", "id title why severity bad good fix options", defaults=("",) * 4)
 
 RULES = [
     Rule("ATT1", "Box without a label", "Nobody finds anything.", "error"),
@@ -14,5 +14,6 @@ RULES = [
         bad='box = Box(\n    label="lamps",\n    height_cm=300,\n)',
         good='box = Box(\n    label="lamps",\n    height_cm=80,\n)',
         fix="cut it",
+        options="[attic]\nroof_cm = 240",
     ),
 ]
