@@ -40,9 +40,11 @@ def rows(store: Store, prefix: str) -> Iterator[list[Row]]:
     :raises ArchiveUnavailable: The store failed; what came before is right.
     """
     cores = os.cpu_count() or 1
-    few = list(islice(manifests(store, prefix), reading.PROCESSES_FROM))
-    if not store.url.startswith("file://") or cores == 1 or len(few) < reading.PROCESSES_FROM:
+    if not store.url.startswith("file://") or cores == 1:
         return reading.rows(store, manifests(store, prefix))
+    few = list(islice(manifests(store, prefix), reading.PROCESSES_FROM))
+    if len(few) < reading.PROCESSES_FROM:
+        return reading.rows(store, few)
     return _shared_out(store, _Folders(store, prefix), cores)
 
 
