@@ -18,7 +18,7 @@ class Since:
     """Ask only for what is newer than the capture before.
 
     The highest value that a capture saw is its watermark: it stands in the manifest, and Airflow keeps
-    it with the entity's asset. Each key of a mapped task has its own, which the manifests alone tell.
+    it with the entity's asset, one for each key of a mapped task.
     Numbers are compared as numbers, all else as text: so times have to be ISO 8601 in one zone.
 
     :param path: Where a page tells it, such as ``items.*.updated_at``, where ``*`` is every record, or
