@@ -14,8 +14,7 @@ from airflow.sdk.log import mask_secret
 from platform_ops.entity import Entity
 from platform_ops.errors import ConfigError, SourceRejected
 from platform_ops.facade import deferred
-from platform_ops.ingest import ArchivingOperator, slot_of, watermark_before
-from platform_ops.redaction import is_secret_name, safe_url
+from platform_ops.ingest import ArchivingOperator, slot_of
 from platform_ops.sources.web.limits import Limits
 
 if TYPE_CHECKING:
@@ -183,6 +182,8 @@ class ArchivingHttpOperator(ArchivingOperator):
         context: Context,
         jinja_env: Any = None,  # Any: Jinja's environment, as in BaseOperator
     ) -> None:
+        from platform_ops.redaction import is_secret_name
+
         # Airflow hides by name what the UI shows, but it does not know ``X-API-Key`` and its like.
         super().render_template_fields(context, jinja_env)
         for header, value in (self.headers or {}).items():
@@ -199,6 +200,8 @@ class ArchivingHttpOperator(ArchivingOperator):
         with self._session(hook) as session:
             ask, mark = self._ask(hook), None
             if self.since is not None:
+                from platform_ops.ingest import watermark_before
+
                 own = slot_of(context, entity, self.partition_key, self.map_key)
                 reached = watermark_before(context, own)
                 ask = ask.then(self.since.step(reached), ask.url)
@@ -247,6 +250,8 @@ class ArchivingHttpOperator(ArchivingOperator):
         if not self.endpoint.startswith(("http://", "https://")):
             return hook.url_from_endpoint(self.endpoint)
         if not exchange.same_origin(self.endpoint, hook.base_url):
+            from platform_ops.redaction import safe_url
+
             raise SourceRejected(
                 f"{safe_url(self.endpoint)}: on another host than connection {self.http_conn_id!r}, "
                 "whose credentials do not follow there; give it a connection of its own"

@@ -17,7 +17,6 @@ from platform_ops.entity import Entity
 from platform_ops.errors import ConfigError, ConnectionMissing
 from platform_ops.facade import deferred
 from platform_ops.ingest import ArchivingOperator, connection, slot_of
-from platform_ops.redaction import is_secret_name
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
@@ -104,6 +103,8 @@ class ArchivingSqlOperator(ArchivingOperator):
         context: Context,
         jinja_env: Any = None,  # Any: Jinja's environment, as in BaseOperator
     ) -> None:
+        from platform_ops.redaction import is_secret_name
+
         super().render_template_fields(context, jinja_env)
         if isinstance(self.parameters, Mapping):
             for name, value in self.parameters.items():

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -208,6 +212,54 @@ def test_a_retry_goes_on_with_the_job_that_was_submitted(
     assert office.state_store["http_export"]["job"] == "a/7"
     api.on("/exports/a%2F7/file", say(b"there"))
     assert body_of(submit({"try_number": 2})) == b"there"
+    assert submissions(api) == 1
+
+
+WAITING = """
+import json, sys
+from pathlib import Path
+from platform_ops.sources.web.export import Export
+from platform_ops.testing.runner import Supervisor, run_task
+from tests.sources.web.test_export import EXPORT, operator
+
+class Kept(dict):  # as Airflow's database, it is there when the process is not
+    def __setitem__(self, name, value):
+        super().__setitem__(name, value)
+        Path(sys.argv[1]).write_text(json.dumps(self))
+
+task = operator(export=Export(**EXPORT), deferrable=False)
+run_task(task, at="2024-03-05", supervisor=Supervisor(state_store=Kept()))
+"""
+
+
+def test_a_kill_while_a_task_waits_leaves_nothing_but_the_job(
+    api: Wire, submit: Ask, office: Supervisor, tmp_path: Path
+) -> None:
+    api.on("/exports/a%2F7", state("running"))
+    command = [sys.executable, "-c", WAITING, str(tmp_path / "kept")]
+    child = subprocess.Popen(command, env=os.environ, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while asked(api).count("GET /exports/a%2F7") < 2:
+        assert child.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    child.kill()
+    child.wait()
+    assert list(archive.find(ENTITY)) == []
+    assert [each for each in (tmp_path / "archive").rglob("*") if each.is_file()] == []
+
+    office.state_store.update(json.loads((tmp_path / "kept").read_text()))
+    api.on("/exports/a%2F7", state("done"))
+    assert body_of(submit({"try_number": 2})) == b"day,total\n1,2\n"
+    assert submissions(api) == 1
+
+
+def test_a_triggerer_that_dies_is_replaced_by_another(api: Wire, submit: Ask) -> None:
+    waiting = submit()
+    assert waiting.deferral is not None
+    for _ in range(2):
+        assert waiting.deferral.fired() == {"outcome": "ready"}
+    assert body_of(submit({"resume": waiting.deferral})) == b"day,total\n1,2\n"
     assert submissions(api) == 1
 
 
