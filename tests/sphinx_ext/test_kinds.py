@@ -137,6 +137,6 @@ def test_a_rule_with_examples_has_a_page_that_marks_what_differs(site: Root) -> 
     told = text(page)
     assert "It does not fit below the roof . Counts as : warning To mend it : Cut it." in told
     bad, good, options = page.select("section section pre")
-    assert text(options) == "[ attic ] roof_cm = 240"
+    assert text(options) == "[attic] roof_cm = 240"
     assert text(bad.select_one(".hll")) == "height_cm = 300 ,"
     assert text(good.select_one(".hll")) == "height_cm = 80 ,"
