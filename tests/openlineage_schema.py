@@ -42,12 +42,19 @@ def faults(event: dict[str, Any], facets: set[str] | None = None) -> list[str]: 
 
 @cache
 def _classes() -> dict[str, type]:
-    """Every generated class of a facet, by the address of its schema."""
+    """Every generated class of a facet, by the address of its schema.
+
+    Without the bases: facets of others, as Airflow has, may tell whatever they like below their addresses.
+    """
     found = {}
     for each in pkgutil.iter_modules(generated.__path__):
+        if each.name == "base":
+            continue
         module = import_module(f"{generated.__name__}.{each.name}")
         for kind in vars(module).values():
-            if isinstance(kind, type) and issubclass(kind, base.BaseFacet):
+            if isinstance(kind, type) and kind.__module__ == module.__name__:
+                if not issubclass(kind, base.BaseFacet):
+                    continue
                 found[kind._get_schema()] = kind
     return found
 
@@ -81,7 +88,7 @@ def _of_facets(
         for key in ("_producer", "_schemaURL"):
             yield from _of_format(f"{where}.{name}.{key}", key, facet.get(key))
         if kind is None:
-            if url.startswith("https://openlineage.io/"):
+            if url.startswith("https://openlineage.io/spec/facets/"):
                 yield f"{where}.{name}: {url} is of another version than the classes"
         elif not issubclass(kind, kinds):
             yield f"{where}.{name}: {kind.__name__} is no facet of this place"

@@ -92,7 +92,7 @@ def test_every_event_is_as_the_specification_says(
     for found in completed.values():
         for event in found:
             assert faults(event, held) == []
-    assert {"version", "storage", "symlinks", "ownership", "outputStatistics"} <= held
+    assert {"version", "storage", "symlinks", "outputStatistics"} <= held
 
 
 def test_our_operator_tells_its_source_and_its_revision(
