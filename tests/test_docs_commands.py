@@ -43,6 +43,7 @@ NOW = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 SHOWN = [datetime(2026, month, day, tzinfo=UTC) for month in (3, 11) for day in (1, 2, 3)]
 DAYS = {
     datetime(2024, 3, 5, tzinfo=UTC),
+    datetime(2026, 1, 1, tzinfo=UTC),
     *SHOWN,
     *(NOW - timedelta(days=back) for back in range(1, 8)),
 }
