@@ -52,7 +52,7 @@ airflow_catalog = {
         "platform_ops.conventions.catalogue:META",
         "platform_ops.doctor.rules:RULES",
         "platform_ops.registry.completeness.rules:RULES",
-        "platform_ops.sphinx_ext.check_rules:RULES",
+        "platform_ops.sphinx_ext.checks.check_rules:RULES",
         "platform_ops.findings.policy:RULES",
     ],
     "archiving": ["platform_ops.ingest.operator.ArchivingOperator"],

@@ -18,7 +18,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from platform_ops import archive, metrics
 from platform_ops.archive import LeftAlone, Removal, Stray
-from platform_ops.archive.tombstones import PAYLOAD
+from platform_ops.archive.records.tombstones import PAYLOAD
 from platform_ops.entity import Entity, Slot
 from platform_ops.errors import ConfigError, NotArchived
 from platform_ops.ingest import site_settings

@@ -16,7 +16,7 @@ from platform_ops import archive
 from platform_ops.entity import Entity as Name
 from platform_ops.entity import Manifest, Slot
 from platform_ops.errors import PlatformError
-from platform_ops.registry.entity_model import Arrival, Column, DataSource, Entity, Published
+from platform_ops.registry.models.entities import Arrival, Column, DataSource, Entity, Published
 from platform_ops.settings import Settings, load
 
 __all__ = ["published"]

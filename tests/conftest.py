@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from platform_ops.archive import store
+from platform_ops.archive.stores import store
 from tests.fakes.gcs import GcsServer
 from tests.fakes.gcs import gcs_server as serve_gcs
 from tests.fakes.s3 import S3Server

@@ -12,7 +12,7 @@ from airflow.sdk import Connection
 
 import platform_ops.ingest  # noqa: F401  # it lets the archive see connections
 from platform_ops import archive, credentials
-from platform_ops.archive import store
+from platform_ops.archive.stores import store
 from platform_ops.errors import ArchiveUnwritable, ConfigError
 from platform_ops.settings import Settings
 from tests.archive.samples import commit

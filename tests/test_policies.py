@@ -281,7 +281,7 @@ def days(since: str, count: int) -> list[datetime]:
 
 def brought(time: datetime, rows: int, **slot: Any) -> None:
     """One capture that is there already, of as many rows."""
-    from platform_ops.archive.write import Session
+    from platform_ops.archive.writing.write import Session
     from platform_ops.entity import RunIdentity
     from platform_ops.url_scheme import DEFAULT_TEMPLATE, Template
 

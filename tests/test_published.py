@@ -13,7 +13,7 @@ import pytest
 from platform_ops import archive
 from platform_ops.entity import Entity, Origin, Part, RunIdentity, Slot
 from platform_ops.published import published
-from platform_ops.registry.entity_model import Arrival, Column
+from platform_ops.registry.models.entities import Arrival, Column
 
 _TOML = """
 [sources.weather]

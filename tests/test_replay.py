@@ -13,8 +13,8 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 
 from platform_ops import archive
-from platform_ops.archive.store import put_once
-from platform_ops.archive.tombstones import Tombstone, tombstone_key
+from platform_ops.archive.records.tombstones import Tombstone, tombstone_key
+from platform_ops.archive.stores.store import put_once
 from platform_ops.entity import Reference
 from platform_ops.settings import Settings
 from platform_ops.sources.http import ArchivingHttpOperator

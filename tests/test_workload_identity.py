@@ -16,7 +16,7 @@ import pytest
 
 import platform_ops.ingest  # noqa: F401  # it lets the archive see connections
 from platform_ops import archive
-from platform_ops.archive import store
+from platform_ops.archive.stores import store
 from platform_ops.errors import ArchiveUnavailable, ArchiveUnwritable, ConfigError
 from platform_ops.settings import Settings
 from tests.archive.samples import commit, part, run, slot

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
-    from platform_ops.registry.entity_model import Published
+    from platform_ops.registry.models.entities import Published
 
 __all__ = ["ARCHIVE", "published", "write"]
 

@@ -12,11 +12,8 @@ from platform_ops.facade import deferred
 
 if TYPE_CHECKING:
     from platform_ops.archive.arrivals import Status
-    from platform_ops.archive.bag import Bag
-    from platform_ops.archive.content import Body
     from platform_ops.archive.credentials import use_credentials
     from platform_ops.archive.finding import evidence, files, find, index, recent, rehearse, status
-    from platform_ops.archive.holding import Hold, Release
     from platform_ops.archive.indexing import Index, Question
     from platform_ops.archive.keeping import (
         erase,
@@ -31,7 +28,8 @@ if TYPE_CHECKING:
         witness,
     )
     from platform_ops.archive.outcome import Commit, Outcome
-    from platform_ops.archive.pack import Member
+    from platform_ops.archive.payloads.content import Body
+    from platform_ops.archive.payloads.pack import Member
     from platform_ops.archive.place import root, url
     from platform_ops.archive.reading import (
         as_arrow,
@@ -43,15 +41,17 @@ if TYPE_CHECKING:
         refer,
         revisions,
     )
-    from platform_ops.archive.refused import Evidence
     from platform_ops.archive.rehearsal import Scene
-    from platform_ops.archive.removal import Removal
-    from platform_ops.archive.store import Store
-    from platform_ops.archive.sweeping import LeftAlone, Stray
+    from platform_ops.archive.stores.store import Store
     from platform_ops.archive.taking import session
-    from platform_ops.archive.verifying import Fault, Verdict
-    from platform_ops.archive.witnesses import Head
-    from platform_ops.archive.write import Session
+    from platform_ops.archive.upkeep.bag import Bag
+    from platform_ops.archive.upkeep.holding import Hold, Release
+    from platform_ops.archive.upkeep.refused import Evidence
+    from platform_ops.archive.upkeep.removal import Removal
+    from platform_ops.archive.upkeep.sweeping import LeftAlone, Stray
+    from platform_ops.archive.upkeep.verifying import Fault, Verdict
+    from platform_ops.archive.upkeep.witnesses import Head
+    from platform_ops.archive.writing.write import Session
 
 __all__ = [
     "Bag",
@@ -106,8 +106,8 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "platform_ops.archive.bag": ("Bag",),
-    "platform_ops.archive.content": ("Body",),
+    "platform_ops.archive.upkeep.bag": ("Bag",),
+    "platform_ops.archive.payloads.content": ("Body",),
     "platform_ops.archive.credentials": ("use_credentials",),
     "platform_ops.archive.finding": (
         "evidence",
@@ -118,9 +118,9 @@ _HOMES: Final = {
         "rehearse",
         "status",
     ),
-    "platform_ops.archive.holding": ("Hold", "Release"),
+    "platform_ops.archive.upkeep.holding": ("Hold", "Release"),
     "platform_ops.archive.indexing": ("Index", "Question"),
-    "platform_ops.archive.sweeping": ("LeftAlone", "Stray"),
+    "platform_ops.archive.upkeep.sweeping": ("LeftAlone", "Stray"),
     "platform_ops.archive.keeping": (
         "erase",
         "expire",
@@ -134,7 +134,7 @@ _HOMES: Final = {
         "witness",
     ),
     "platform_ops.archive.outcome": ("Commit", "Outcome"),
-    "platform_ops.archive.pack": ("Member",),
+    "platform_ops.archive.payloads.pack": ("Member",),
     "platform_ops.archive.place": ("root", "url"),
     "platform_ops.archive.reading": (
         "as_arrow",
@@ -146,15 +146,15 @@ _HOMES: Final = {
         "refer",
         "revisions",
     ),
-    "platform_ops.archive.refused": ("Evidence",),
+    "platform_ops.archive.upkeep.refused": ("Evidence",),
     "platform_ops.archive.rehearsal": ("Scene",),
-    "platform_ops.archive.removal": ("Removal",),
+    "platform_ops.archive.upkeep.removal": ("Removal",),
     "platform_ops.archive.arrivals": ("Status",),
-    "platform_ops.archive.store": ("Store",),
+    "platform_ops.archive.stores.store": ("Store",),
     "platform_ops.archive.taking": ("session",),
-    "platform_ops.archive.verifying": ("Fault", "Verdict"),
-    "platform_ops.archive.witnesses": ("Head",),
-    "platform_ops.archive.write": ("Session",),
+    "platform_ops.archive.upkeep.verifying": ("Fault", "Verdict"),
+    "platform_ops.archive.upkeep.witnesses": ("Head",),
+    "platform_ops.archive.writing.write": ("Session",),
 }
 
 if not TYPE_CHECKING:  # a checker would take every name for one of this package

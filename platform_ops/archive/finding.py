@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TypedDict, Unpack
 
-from platform_ops.archive import arrivals, read, refused, rehearsal
+from platform_ops.archive import arrivals, rehearsal
 from platform_ops.archive.arrivals import Status
 from platform_ops.archive.indexing import Index, Question
 from platform_ops.archive.place import require_zone, root, site_of, template_of, templates_of
-from platform_ops.archive.refused import Evidence
+from platform_ops.archive.records import read
+from platform_ops.archive.records.tombstones import tombstone_key
 from platform_ops.archive.rehearsal import Scene
-from platform_ops.archive.store import locate
-from platform_ops.archive.tombstones import tombstone_key
+from platform_ops.archive.stores.store import locate
+from platform_ops.archive.upkeep import refused
+from platform_ops.archive.upkeep.refused import Evidence
 from platform_ops.entity import Entity, Manifest
 from platform_ops.settings import EntitySettings, Settings
 

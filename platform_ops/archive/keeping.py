@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
 
-from platform_ops.archive import (
+from platform_ops.archive.finding import find
+from platform_ops.archive.place import root, site_of, templates_of, url
+from platform_ops.archive.records import browse
+from platform_ops.archive.upkeep import (
     bag,
-    browse,
     erasure,
     excise,
     expiry,
@@ -20,14 +22,12 @@ from platform_ops.archive import (
     verifying,
     witnesses,
 )
-from platform_ops.archive.bag import Bag
-from platform_ops.archive.finding import find
-from platform_ops.archive.holding import Hold, Release
-from platform_ops.archive.place import root, site_of, templates_of, url
-from platform_ops.archive.removal import Removal
-from platform_ops.archive.sweeping import LeftAlone, Stray
-from platform_ops.archive.verifying import Verdict
-from platform_ops.archive.witnesses import Head
+from platform_ops.archive.upkeep.bag import Bag
+from platform_ops.archive.upkeep.holding import Hold, Release
+from platform_ops.archive.upkeep.removal import Removal
+from platform_ops.archive.upkeep.sweeping import LeftAlone, Stray
+from platform_ops.archive.upkeep.verifying import Verdict
+from platform_ops.archive.upkeep.witnesses import Head
 from platform_ops.entity import Entity, Slot
 from platform_ops.errors import NotArchived
 from platform_ops.settings import Settings

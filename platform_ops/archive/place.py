@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from platform_ops.archive import read
-from platform_ops.archive import store as stores
-from platform_ops.archive.store import Store
+from platform_ops.archive.records import read
+from platform_ops.archive.stores import store as stores
+from platform_ops.archive.stores.store import Store
 from platform_ops.entity import Entity, Slot
 from platform_ops.errors import UrlError
 from platform_ops.settings import Settings, load

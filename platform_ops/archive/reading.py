@@ -7,8 +7,8 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from platform_ops.archive import browse, content, read
-from platform_ops.archive.content import Body
+from platform_ops.archive.payloads import content
+from platform_ops.archive.payloads.content import Body
 from platform_ops.archive.place import (
     require_zone,
     root,
@@ -17,7 +17,8 @@ from platform_ops.archive.place import (
     templates_of,
     url,
 )
-from platform_ops.archive.store import Store
+from platform_ops.archive.records import browse, read
+from platform_ops.archive.stores.store import Store
 from platform_ops.entity import Entity, Manifest, Reference, Slot
 from platform_ops.errors import ExtraMissing, NotArchived
 from platform_ops.settings import Settings
@@ -93,7 +94,7 @@ def as_arrow(what: What, settings: Settings | None = None) -> pyarrow.Table:
     :raises ValueError: A body's media type has no rows; the message lists the ones that have.
     """
     try:
-        from platform_ops.archive import arrow
+        from platform_ops.archive.payloads import arrow
     except ModuleNotFoundError as err:
         raise ExtraMissing("pyarrow", "arrow", "as_arrow()") from err
     return arrow.table(bodies(what, settings))
@@ -114,7 +115,7 @@ def batches(
     :raises ValueError: A body's media type has no rows; the message lists the ones that have.
     """
     try:
-        from platform_ops.archive import arrow
+        from platform_ops.archive.payloads import arrow
     except ModuleNotFoundError as err:
         raise ExtraMissing("pyarrow", "arrow", "batches()") from err
     return arrow.batches(bodies(what, settings), schema, verify=verify)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from platform_ops.archive import read
 from platform_ops.archive.indexing import Hit
-from platform_ops.archive.store import Store, locate
+from platform_ops.archive.records import read
+from platform_ops.archive.stores.store import Store, locate
 from platform_ops.entity import Slot
 from platform_ops.errors import ArchiveCorrupt
 

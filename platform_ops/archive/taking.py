@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
-from platform_ops.archive import volume
-from platform_ops.archive.inspection import Acceptance
 from platform_ops.archive.place import root, site_of, template_of, templates_of
-from platform_ops.archive.write import Session
+from platform_ops.archive.writing import volume
+from platform_ops.archive.writing.inspection import Acceptance
+from platform_ops.archive.writing.write import Session
 from platform_ops.entity import RunIdentity, Slot
 from platform_ops.settings import Codec, OnExisting, Settings
 

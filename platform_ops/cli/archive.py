@@ -13,8 +13,9 @@ from datetime import datetime
 import click
 
 from platform_ops import archive as archives
-from platform_ops.archive import browse, content, read
-from platform_ops.archive.store import locate
+from platform_ops.archive.payloads import content
+from platform_ops.archive.records import browse, read
+from platform_ops.archive.stores.store import locate
 from platform_ops.cli import FAULTY, Commands, listing, verification
 from platform_ops.cli.arguments import (
     Site,

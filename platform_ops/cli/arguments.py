@@ -13,8 +13,9 @@ from typing import Any, Final, TypeVar, cast
 import click
 
 from platform_ops import archive
-from platform_ops.archive import Store, browse, read
+from platform_ops.archive import Store
 from platform_ops.archive.place import templates_of
+from platform_ops.archive.records import browse, read
 from platform_ops.cli import Invocation
 from platform_ops.entity import Entity, Manifest, Slot
 from platform_ops.errors import UrlError

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from platform_ops.archive import browse, compare, read, tombstones
-from platform_ops.archive.compare import Change, Kind
-from platform_ops.archive.holding import in_force
-from platform_ops.archive.store import Store, locate
-from platform_ops.archive.tombstones import Tombstone
+from platform_ops.archive.payloads import compare
+from platform_ops.archive.payloads.compare import Change, Kind
+from platform_ops.archive.records import browse, read, tombstones
+from platform_ops.archive.records.tombstones import Tombstone
+from platform_ops.archive.stores.store import Store, locate
+from platform_ops.archive.upkeep.holding import in_force
 from platform_ops.cli import FAULTY
 from platform_ops.cli.arguments import (
     Site,

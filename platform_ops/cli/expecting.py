@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from platform_ops import archive as archives
-from platform_ops.archive import Question, browse
+from platform_ops.archive import Question
 from platform_ops.archive.arrivals import Arrival, State, Status
-from platform_ops.archive.store import Store, locate
+from platform_ops.archive.records import browse
+from platform_ops.archive.stores.store import Store, locate
 from platform_ops.cli import FAULTY
 from platform_ops.cli.arguments import Site, entity_argument, range_options
 from platform_ops.cli.finding import print_lost, refreshed

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from platform_ops.archive import Store, read
-from platform_ops.archive.browse import Held
-from platform_ops.archive.store import locate
+from platform_ops.archive import Store
+from platform_ops.archive.records import read
+from platform_ops.archive.records.browse import Held
+from platform_ops.archive.stores.store import locate
 from platform_ops.cli.terminal import Column, count_text, size_text, table, time_text, visible
 from platform_ops.entity import Manifest, Payload, Slot
 from platform_ops.errors import ArchiveCorrupt

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from platform_ops import archive as archives
-from platform_ops.archive.store import locate
+from platform_ops.archive.stores.store import locate
 from platform_ops.cli.arguments import Site, entity_argument
 from platform_ops.cli.terminal import console, json_text, size_text, time_text
 

@@ -10,7 +10,7 @@ import click
 
 from platform_ops import archive as archives
 from platform_ops.archive import Scene
-from platform_ops.archive.store import Store, locate
+from platform_ops.archive.stores.store import Store, locate
 from platform_ops.cli import FAULTY
 from platform_ops.cli.arguments import Site, entity_argument, range_options, time_option
 from platform_ops.cli.listing import keys_text

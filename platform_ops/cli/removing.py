@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from platform_ops import archive as archives
-from platform_ops.archive import LeftAlone, Removal, expiry
+from platform_ops.archive import LeftAlone, Removal
+from platform_ops.archive.upkeep import expiry
 from platform_ops.cli import FAULTY
 from platform_ops.cli.arguments import (
     Site,

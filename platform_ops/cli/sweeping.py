@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from platform_ops import archive as archives
-from platform_ops.archive import LeftAlone, Stray, sweeping
+from platform_ops.archive import LeftAlone, Stray
+from platform_ops.archive.upkeep import sweeping
 from platform_ops.cli import FAULTY
 from platform_ops.cli.arguments import Site, prefixes
 from platform_ops.cli.terminal import (

@@ -13,8 +13,8 @@ import click
 
 from platform_ops import archive as archives
 from platform_ops.archive import Fault, Store, Verdict
-from platform_ops.archive.store import locate
-from platform_ops.archive.witnesses import denied, parse
+from platform_ops.archive.stores.store import locate
+from platform_ops.archive.upkeep.witnesses import denied, parse
 from platform_ops.cli import FAULTY
 from platform_ops.cli.arguments import Site, prefixes
 from platform_ops.cli.terminal import (

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from platform_ops import archive, settings
-from platform_ops.archive import Store, browse, read
-from platform_ops.archive.probe import Shortfall, is_local, probe
+from platform_ops.archive import Store
+from platform_ops.archive.records import browse, read
+from platform_ops.archive.stores.probe import Shortfall, is_local, probe
 from platform_ops.doctor import rules
 from platform_ops.doctor.airflow import AirflowView
 from platform_ops.doctor.channels import of_channels

@@ -8,7 +8,7 @@ from typing import Final
 
 from platform_ops import archive
 from platform_ops.archive import Commit, Outcome
-from platform_ops.archive.tombstones import tombstone_at
+from platform_ops.archive.records.tombstones import tombstone_at
 from platform_ops.entity import Manifest, Slot
 from platform_ops.errors import ArchiveError, NotArchived
 from platform_ops.ingest.capture import Capture

@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any, Final, TypeVar
 from uuid import uuid4
 
-from platform_ops.archive.store import Entry, Store, put_once
+from platform_ops.archive.stores.store import Entry, Store, put_once
 from platform_ops.errors import ArchiveError, ArchiveUnavailable, NotArchived
 
 __all__ = ["TREE", "Journal", "State"]

@@ -8,6 +8,6 @@ the caller's process loads no Airflow, and a build whose inputs did not change l
 from platform_ops.registry.build import Builder, Outcome, build
 from platform_ops.registry.completeness import check
 from platform_ops.registry.config import CatalogConfig
-from platform_ops.registry.model import Catalog, catalog_schema
+from platform_ops.registry.models.catalog import Catalog, catalog_schema
 
 __all__ = ["Builder", "Catalog", "CatalogConfig", "Outcome", "build", "catalog_schema", "check"]

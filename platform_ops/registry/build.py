@@ -20,15 +20,15 @@ from pathlib import Path
 from typing import Final
 
 from platform_ops.errors import ConfigError
-from platform_ops.registry import dag_parts
+from platform_ops.registry.classes.introspect import AS_LIBRARY, ModuleResult
 from platform_ops.registry.config import CatalogConfig
-from platform_ops.registry.dags import DagResult
+from platform_ops.registry.dags import parts as dag_parts
+from platform_ops.registry.dags.bag import DagResult
 from platform_ops.registry.discover import FoundPackage, folder_of, packages, source_files
 from platform_ops.registry.entities import EntityResult
-from platform_ops.registry.introspect import AS_LIBRARY, ModuleResult
 from platform_ops.registry.jobs import ClassJob, DagJob, EntityJob, Job, Result, TableJob
 from platform_ops.registry.linking import linked, once
-from platform_ops.registry.model import (
+from platform_ops.registry.models.catalog import (
     CATALOG_VERSION,
     BrokenDagFile,
     Catalog,

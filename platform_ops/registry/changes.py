@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from platform_ops.registry.comparable import Thing, things
-from platform_ops.registry.model import Catalog, adapter
+from platform_ops.registry.models.catalog import Catalog, adapter
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from platform_ops.registry.docstrings import first_sentence, plain
-from platform_ops.registry.model import (
+from platform_ops.registry.classes.docstrings import first_sentence, plain
+from platform_ops.registry.models.catalog import (
     Catalog,
     ClassEntry,
     Connection,

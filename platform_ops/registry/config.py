@@ -32,7 +32,7 @@ class CatalogConfig:
     :param archiving: Dotted names of bases whose subclasses archive what they bring.
     :param tables: Name to object path of a callable that returns a header and rows.
     :param entities: Object path of a callable that takes an ISO time and returns a
-        :class:`~platform_ops.registry.entity_model.Published`: sources, entities, and what arrived.
+        :class:`~platform_ops.registry.models.entities.Published`: sources, entities, and what arrived.
     :param dags: Folders or files with DAGs, relative to ``root``.
     :param examples: Folder among ``dags`` to object path of a function that runs one of its files and
         returns what a reader should see.

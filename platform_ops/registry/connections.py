@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from platform_ops.registry.model import Connection, ConnectionField
+from platform_ops.registry.models.catalog import Connection, ConnectionField
 
 __all__ = ["connection"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from platform_ops.registry.entity_model import Published
-from platform_ops.registry.model import Problem
+from platform_ops.registry.models.catalog import Problem
+from platform_ops.registry.models.entities import Published
 from platform_ops.registry.tables import load
 
 __all__ = ["EntityResult", "read_entities"]

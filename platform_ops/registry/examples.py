@@ -22,7 +22,7 @@ from typing import Final
 from platform_ops.errors import ConfigError
 from platform_ops.registry.config import CatalogConfig
 from platform_ops.registry.discover import folder_of
-from platform_ops.registry.model import Catalog, ClassEntry
+from platform_ops.registry.models.catalog import Catalog, ClassEntry
 
 __all__ = ["Example", "Ran", "Recorded", "examples", "leftovers", "output_path", "recorded", "run"]
 

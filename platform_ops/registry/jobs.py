@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from platform_ops.registry.dags import DagResult
+from platform_ops.registry.classes.introspect import ModuleResult
+from platform_ops.registry.dags.bag import DagResult
 from platform_ops.registry.discover import FoundModule, Provider
 from platform_ops.registry.entities import EntityResult
-from platform_ops.registry.introspect import ModuleResult
 from platform_ops.registry.providers import Declared, ProviderResult
 from platform_ops.registry.tables import TableJob, TableResult
 

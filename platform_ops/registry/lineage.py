@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from platform_ops.registry.dag_model import Asset
+from platform_ops.registry.models.dags import Asset
 
 if TYPE_CHECKING:
-    from platform_ops.registry.entity_model import Entity
-    from platform_ops.registry.model import Catalog
+    from platform_ops.registry.models.catalog import Catalog
+    from platform_ops.registry.models.entities import Entity
 
 __all__ = ["Flow", "Lineage", "Node"]
 

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from platform_ops.registry.dag_model import Dag
-from platform_ops.registry.model import ClassEntry
-from platform_ops.registry.provider_model import Addition
+from platform_ops.registry.models.catalog import ClassEntry
+from platform_ops.registry.models.dags import Dag
+from platform_ops.registry.models.providers import Addition
 
 __all__ = ["linked", "once"]
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from importlib import metadata
 from typing import Any
 
-from platform_ops.registry.classify import DECLARED
+from platform_ops.registry.classes.classify import DECLARED
 from platform_ops.registry.connections import connection
 from platform_ops.registry.discover import Provider
-from platform_ops.registry.model import Connection, Problem
-from platform_ops.registry.provider_model import Integration, Option, Package, UriScheme
+from platform_ops.registry.models.catalog import Connection, Problem
+from platform_ops.registry.models.providers import Integration, Option, Package, UriScheme
 
 __all__ = ["Declared", "ProviderResult", "describe", "package_of"]
 

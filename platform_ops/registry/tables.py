@@ -11,8 +11,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-from platform_ops.registry.docstrings import parse
-from platform_ops.registry.model import (
+from platform_ops.registry.classes.docstrings import parse
+from platform_ops.registry.models.catalog import (
     ErrorEntry,
     Metric,
     Problem,

@@ -9,11 +9,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from platform_ops.registry.dags import parse_folders
+from platform_ops.registry.classes.introspect import Introspector
+from platform_ops.registry.dags.bag import parse_folders
 from platform_ops.registry.entities import read_entities
-from platform_ops.registry.introspect import Introspector
 from platform_ops.registry.jobs import Job, Result
-from platform_ops.registry.model import adapter
+from platform_ops.registry.models.catalog import adapter
 from platform_ops.registry.providers import describe
 from platform_ops.registry.tables import read
 

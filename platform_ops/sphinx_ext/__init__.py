@@ -22,54 +22,43 @@ from sphinx.util import logging
 from platform_ops.errors import ConfigError
 from platform_ops.registry import CatalogConfig
 from platform_ops.registry.build import build
-from platform_ops.registry.model import Catalog
-from platform_ops.sphinx_ext import (
-    access,
-    cards,
-    changes,
-    checking,
-    drawing,
-    elements,
-    faults,
-    lean,
-    machines,
-    missing,
-    navigation,
-    search,
-    speed,
-    wrapping,
-)
-from platform_ops.sphinx_ext.additions import AdditionIndexDirective, OptionIndexDirective
-from platform_ops.sphinx_ext.classes import ClassDirective
-from platform_ops.sphinx_ext.connections import ConnectionIndexDirective
-from platform_ops.sphinx_ext.dags import (
+from platform_ops.registry.models.catalog import Catalog
+from platform_ops.sphinx_ext import changes, elements, faults
+from platform_ops.sphinx_ext.checks import checking
+from platform_ops.sphinx_ext.domain import AirflowDomain, domain_of
+from platform_ops.sphinx_ext.graphics import drawing
+from platform_ops.sphinx_ext.kinds import ADDITION_KINDS, CLASS_KINDS
+from platform_ops.sphinx_ext.objects.additions import AdditionIndexDirective, OptionIndexDirective
+from platform_ops.sphinx_ext.objects.classes import ClassDirective
+from platform_ops.sphinx_ext.objects.connections import ConnectionIndexDirective
+from platform_ops.sphinx_ext.objects.dags import (
     BrokenDagDirective,
     DagDirective,
     DagIndexDirective,
     UnarchivedDirective,
 )
-from platform_ops.sphinx_ext.domain import AirflowDomain, domain_of
-from platform_ops.sphinx_ext.entities import (
+from platform_ops.sphinx_ext.objects.entities import (
     AssetDirective,
     DataIndexDirective,
     EntityDirective,
     SourceDirective,
 )
-from platform_ops.sphinx_ext.indices import GraphDirective, IndexDirective
-from platform_ops.sphinx_ext.kinds import ADDITION_KINDS, CLASS_KINDS
-from platform_ops.sphinx_ext.lineage import LineageDirective
-from platform_ops.sphinx_ext.methods import MethodsDirective
-from platform_ops.sphinx_ext.pages import generated_pages
-from platform_ops.sphinx_ext.project import CatalogProject
-from platform_ops.sphinx_ext.providers import ProviderDirective, ProviderIndexDirective
-from platform_ops.sphinx_ext.rules import RuleDirective, RuleIndexDirective
-from platform_ops.sphinx_ext.site import Site
-from platform_ops.sphinx_ext.tables import (
+from platform_ops.sphinx_ext.objects.indices import GraphDirective, IndexDirective
+from platform_ops.sphinx_ext.objects.lineage import LineageDirective
+from platform_ops.sphinx_ext.objects.methods import MethodsDirective
+from platform_ops.sphinx_ext.objects.providers import ProviderDirective, ProviderIndexDirective
+from platform_ops.sphinx_ext.objects.rules import RuleDirective, RuleIndexDirective
+from platform_ops.sphinx_ext.objects.tables import (
     ErrorsDirective,
     MetricsDirective,
     SettingsDirective,
     TableDirective,
 )
+from platform_ops.sphinx_ext.outputs import cards, machines, missing, search
+from platform_ops.sphinx_ext.pages import generated_pages
+from platform_ops.sphinx_ext.project import CatalogProject
+from platform_ops.sphinx_ext.site import Site
+from platform_ops.sphinx_ext.theming import access, lean, navigation, speed, wrapping
 
 if TYPE_CHECKING:
     from docutils import nodes

@@ -17,13 +17,13 @@ from docutils import nodes
 from sphinx.errors import ExtensionError
 
 from platform_ops.registry.changes import Action, Change, compare
-from platform_ops.registry.docstrings import plain
-from platform_ops.registry.model import Catalog
+from platform_ops.registry.classes.docstrings import plain
+from platform_ops.registry.models.catalog import Catalog
 from platform_ops.sphinx_ext.directives import CatalogDirective
 from platform_ops.sphinx_ext.domain import domain_of
 from platform_ops.sphinx_ext.elements import Cell, badge, code, paragraph, table, xref
 from platform_ops.sphinx_ext.kinds import CLASS_KINDS, KINDS
-from platform_ops.sphinx_ext.machines import site_builder, write_changed
+from platform_ops.sphinx_ext.outputs.machines import site_builder, write_changed
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx

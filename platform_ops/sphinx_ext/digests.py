@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from platform_ops.registry.lineage import Node
-from platform_ops.registry.model import ClassEntry, Dag, Package
+from platform_ops.registry.models.catalog import ClassEntry, Dag, Package
 
 if TYPE_CHECKING:
     from platform_ops.registry.lineage import Flow

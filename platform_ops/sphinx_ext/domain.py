@@ -12,7 +12,7 @@ from sphinx.roles import XRefRole
 from sphinx.util import logging
 from sphinx.util.nodes import make_refnode
 
-from platform_ops.registry.classify import TASKS
+from platform_ops.registry.classes.classify import TASKS
 from platform_ops.sphinx_ext.kinds import CLASS_KINDS, KINDS
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from sphinx.config import ENUM
 from sphinx.util import logging
 
-from platform_ops.registry.model import Problem
+from platform_ops.registry.models.catalog import Problem
 from platform_ops.sphinx_ext.domain import domain_of
 
 if TYPE_CHECKING:

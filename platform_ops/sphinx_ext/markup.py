@@ -131,7 +131,7 @@ def _words(text: str) -> Iterator[nodes.Node]:
 
 def unmarked(text: str) -> str:
     """Bare text of some prose."""
-    from platform_ops.registry.docstrings import plain
+    from platform_ops.registry.classes.docstrings import plain
 
     return plain(text)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from platform_ops.registry.dag_model import Asset
-from platform_ops.registry.model import (
+from platform_ops.registry.models.catalog import (
     BrokenDagFile,
     ClassEntry,
     Dag,
@@ -14,6 +13,7 @@ from platform_ops.registry.model import (
     Package,
     RuleEntry,
 )
+from platform_ops.registry.models.dags import Asset
 from platform_ops.sphinx_ext.changes import changes_page
 from platform_ops.sphinx_ext.kinds import CLASS_KINDS, KINDS
 from platform_ops.sphinx_ext.parts import part_docname

@@ -13,12 +13,12 @@ from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from platform_ops.registry.docstrings import first_sentence
-from platform_ops.registry.model import ClassEntry
+from platform_ops.registry.classes.docstrings import first_sentence
+from platform_ops.registry.models.catalog import ClassEntry
 
 if TYPE_CHECKING:
-    from platform_ops.registry.method_model import Method
-    from platform_ops.registry.model import Option, Setting
+    from platform_ops.registry.models.catalog import Option, Setting
+    from platform_ops.registry.models.methods import Method
     from platform_ops.sphinx_ext.site import Site
 
 __all__ = ["ROOM", "Parts", "divided", "part_docname", "range_title"]

@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from platform_ops.registry.classify import TASKS
-from platform_ops.registry.dag_model import Asset
+from platform_ops.registry.classes.classify import TASKS
 from platform_ops.registry.lineage import Lineage, Node
-from platform_ops.registry.model import (
+from platform_ops.registry.models.catalog import (
     BrokenDagFile,
     Catalog,
     ClassEntry,
@@ -27,6 +26,7 @@ from platform_ops.registry.model import (
     RuleEntry,
     Source,
 )
+from platform_ops.registry.models.dags import Asset
 from platform_ops.sphinx_ext.digests import Digests
 from platform_ops.sphinx_ext.kinds import ADDITION_KINDS, CLASS_KINDS, KINDS
 from platform_ops.sphinx_ext.parts import Parts

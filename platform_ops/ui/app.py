@@ -16,8 +16,9 @@ from fastapi.responses import FileResponse, RedirectResponse, Response, Streamin
 from starlette.exceptions import HTTPException as AnyHttpException
 
 from platform_ops import archive, links
-from platform_ops.archive import Body, Question, refused
+from platform_ops.archive import Body, Question
 from platform_ops.archive.place import templates_of
+from platform_ops.archive.upkeep import refused
 from platform_ops.entity import Entity
 from platform_ops.errors import (
     ArchiveCorrupt,

@@ -10,12 +10,14 @@ from itertools import islice
 from typing import Final
 
 from platform_ops import archive
-from platform_ops.archive import Body, Question, Verdict, browse, content, read
+from platform_ops.archive import Body, Question, Verdict
 from platform_ops.archive.indexing import Hit
+from platform_ops.archive.payloads import content
 from platform_ops.archive.place import templates_of
-from platform_ops.archive.store import Store, locate
-from platform_ops.archive.tombstones import Tombstone, tombstone_at
-from platform_ops.archive.verifying import verify
+from platform_ops.archive.records import browse, read
+from platform_ops.archive.records.tombstones import Tombstone, tombstone_at
+from platform_ops.archive.stores.store import Store, locate
+from platform_ops.archive.upkeep.verifying import verify
 from platform_ops.entity import Manifest
 from platform_ops.errors import UrlError
 from platform_ops.settings import Settings

@@ -13,7 +13,7 @@ from platform_ops.archive import Index, Question, Status
 from platform_ops.archive.arrivals import State
 from platform_ops.archive.indexing import Hit, Overview
 from platform_ops.archive.place import templates_of
-from platform_ops.archive.store import Store, locate
+from platform_ops.archive.stores.store import Store, locate
 from platform_ops.entity import Entity
 from platform_ops.settings import EntitySettings, Settings
 

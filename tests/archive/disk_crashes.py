@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from platform_ops import archive
-from platform_ops.archive import Outcome, store
+from platform_ops.archive import Outcome
+from platform_ops.archive.stores import store
 from platform_ops.entity import Manifest, RunIdentity
 from platform_ops.errors import ArchiveError, PlatformError
 from platform_ops.settings import Settings

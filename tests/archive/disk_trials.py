@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from platform_ops.archive import store
+from platform_ops.archive.stores import store
 from platform_ops.errors import ArchiveError, PlatformError
 from tests.fakes.operating_system import Moment, OperatingSystem
 

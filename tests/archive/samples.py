@@ -11,7 +11,9 @@ from typing import Any, Self
 import pytest
 
 from platform_ops import archive
-from platform_ops.archive import Commit, expiry, sweeping, write
+from platform_ops.archive import Commit
+from platform_ops.archive.upkeep import expiry, sweeping
+from platform_ops.archive.writing import write
 from platform_ops.entity import Entity, Origin, Part, RunIdentity, Slot
 from platform_ops.settings import OnExisting, Settings
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from platform_ops import archive
-from platform_ops.archive import holding
+from platform_ops.archive.upkeep import holding
 from platform_ops.settings import Settings
 from tests.archive.places import Disk, settings_of
 from tests.archive.samples import commit, faults, part, run, slot

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from platform_ops import archive
-from platform_ops.archive import Commit, Outcome, codec
+from platform_ops.archive import Commit, Outcome
+from platform_ops.archive.payloads import codec
 from platform_ops.entity import Part
 from platform_ops.errors import ArchiveCorrupt, ExtraMissing, SourceTruncated
 from platform_ops.settings import Codec, Settings

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from platform_ops import archive
-from platform_ops.archive.disk import DiskStore
+from platform_ops.archive.stores.disk import DiskStore
 from platform_ops.errors import ArchiveCorrupt, ArchiveUnwritable
 from platform_ops.settings import Settings
 from tests.archive.places import Disk, settings_of

@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from platform_ops import archive
-from platform_ops.archive import Commit, excisions, pack
+from platform_ops.archive import Commit
+from platform_ops.archive.payloads import pack
+from platform_ops.archive.records import excisions
 from platform_ops.entity import Entity, Origin, Part, digest_line
 from platform_ops.errors import (
     ArchiveHeld,

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from platform_ops import archive
-from platform_ops.archive import Commit, LeftAlone, Removal, holding
+from platform_ops.archive import Commit, LeftAlone, Removal
+from platform_ops.archive.upkeep import holding
 from platform_ops.entity import Entity
 from platform_ops.errors import ArchiveUnavailable, Removed
 from platform_ops.settings import Settings

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from platform_ops import archive
-from platform_ops.archive import store
+from platform_ops.archive.stores import store
 from platform_ops.errors import ArchiveUnwritable
 from platform_ops.settings import Settings
 from tests.archive.samples import aged, commit, faults, part, run, slot

@@ -16,7 +16,7 @@ import pytest
 from platform_ops import archive
 from platform_ops.archive.indexing import Index, Question, Refreshed, processes, reading, scanning
 from platform_ops.archive.indexing.rows import row_of
-from platform_ops.archive.store import Store
+from platform_ops.archive.stores.store import Store
 from platform_ops.entity import Entity, Manifest, Origin, Part, Slot
 from platform_ops.errors import ArchiveCorrupt, PlatformError
 from platform_ops.settings import Settings

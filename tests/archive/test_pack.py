@@ -20,8 +20,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from platform_ops import archive
-from platform_ops.archive import Commit, Outcome, browse, pack
-from platform_ops.archive.pack import Names
+from platform_ops.archive import Commit, Outcome
+from platform_ops.archive.payloads import pack
+from platform_ops.archive.payloads.pack import Names
+from platform_ops.archive.records import browse
 from platform_ops.entity import Manifest, Origin, Part
 from platform_ops.errors import ArchiveCorrupt, NotArchived, PlatformError, SourceTruncated
 from platform_ops.settings import Settings

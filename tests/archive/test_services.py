@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from platform_ops.archive.objects import ObjectStore
-from platform_ops.archive.services import client
+from platform_ops.archive.stores.objects import ObjectStore
+from platform_ops.archive.stores.services import client
 from platform_ops.errors import ArchiveUnavailable
 from tests.fakes.s3 import CREDENTIALS
 

@@ -8,7 +8,8 @@ from itertools import count
 import pytest
 
 from platform_ops import archive
-from platform_ops.archive import Outcome, store
+from platform_ops.archive import Outcome
+from platform_ops.archive.stores import store
 from platform_ops.errors import ArchiveConflict, ArchiveError, ArchiveUnavailable, ArchiveUnwritable
 from platform_ops.settings import ArchiveSettings, OnExisting, Settings
 from tests.archive.request_trials import killed

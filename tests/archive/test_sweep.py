@@ -13,7 +13,7 @@ from typing import Self
 import pytest
 
 from platform_ops import archive
-from platform_ops.archive import sweeping
+from platform_ops.archive.upkeep import sweeping
 from platform_ops.entity import Payload
 from platform_ops.errors import ConfigError
 from platform_ops.settings import Settings

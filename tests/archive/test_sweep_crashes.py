@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_ops.archive import store
+from platform_ops.archive.stores import store
 from platform_ops.errors import ArchiveError
 from tests.archive import sweep_crashes
 from tests.archive.places import Bucket

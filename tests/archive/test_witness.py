@@ -8,8 +8,8 @@ import pytest
 
 from platform_ops import archive
 from platform_ops.archive import Head
-from platform_ops.archive.read import manifest_digest
-from platform_ops.archive.witnesses import parse
+from platform_ops.archive.records.read import manifest_digest
+from platform_ops.archive.upkeep.witnesses import parse
 from platform_ops.entity import Manifest
 from platform_ops.errors import ConfigError
 from platform_ops.settings import Settings

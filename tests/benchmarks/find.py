@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from platform_ops import archive
-from platform_ops.archive import store
 from platform_ops.archive.indexing import Index, Question, insert, note, tables
 from platform_ops.archive.indexing.rows import Row, checksum, microseconds
+from platform_ops.archive.stores import store
 from platform_ops.entity import Entity, Manifest, Origin, Part, Payload, RunIdentity, Slot
 from platform_ops.settings import ArchiveSettings, Settings
 from platform_ops.url_scheme import DEFAULT_TEMPLATE, Template, manifest_key

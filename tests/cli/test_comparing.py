@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from platform_ops import archive
-from platform_ops.archive.holding import place
-from platform_ops.archive.store import put_once
-from platform_ops.archive.tombstones import Tombstone, tombstone_key
+from platform_ops.archive.records.tombstones import Tombstone, tombstone_key
+from platform_ops.archive.stores.store import put_once
+from platform_ops.archive.upkeep.holding import place
 from platform_ops.entity import Origin, Part
 from platform_ops.settings import Settings
 from tests.archive.places import Disk

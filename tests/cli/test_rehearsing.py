@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from platform_ops import archive
-from platform_ops.archive.store import put_once
-from platform_ops.archive.tombstones import Tombstone, tombstone_key
+from platform_ops.archive.records.tombstones import Tombstone, tombstone_key
+from platform_ops.archive.stores.store import put_once
 from platform_ops.settings import Settings
 from tests.archive.places import Disk
 from tests.archive.samples import TUESDAY, commit, part, run, slot

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from platform_ops import archive
-from platform_ops.archive import store
+from platform_ops.archive.stores import store
 from platform_ops.errors import ArchiveError
 from platform_ops.settings import ArchiveSettings, Settings
 from tests.archive.samples import commit, faults, part, run, slot

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from platform_ops.archive import store
+from platform_ops.archive.stores import store
 from platform_ops.errors import ArchiveUnavailable
 from platform_ops.notify import incident
 from platform_ops.notify.journal import Journal

@@ -97,7 +97,7 @@ def test_the_command_fails_on_what_breaks_and_prints_both_ways(later: Root) -> N
 
 def moved(public: str) -> Catalog:
     """A catalogue of one class whose import line is another."""
-    from platform_ops.registry.model import ClassEntry, Source
+    from platform_ops.registry.models.catalog import ClassEntry, Source
 
     entry = ClassEntry(
         "operator", "shelf.operators.Lend", public, "shelf", "Lend.", "", Source("a.py", 1)

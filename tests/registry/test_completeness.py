@@ -12,7 +12,7 @@ import pytest
 from platform_ops.findings import Severity
 from platform_ops.registry import Catalog, CatalogConfig, build, check
 from platform_ops.registry.examples import examples, run
-from platform_ops.registry.model import ClassEntry, Parameter
+from platform_ops.registry.models.catalog import ClassEntry, Parameter
 from tests.roots import Root
 
 _MAIN = "from platform_ops.cli import main; main()"

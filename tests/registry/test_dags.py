@@ -8,8 +8,8 @@ import pytest
 from airflow.sdk import DAG
 
 from platform_ops.auditor import Unarchived
-from platform_ops.registry.dag_model import Asset, Dag, Named
-from platform_ops.registry.dags import DagResult, parse_folders
+from platform_ops.registry.dags.bag import DagResult, parse_folders
+from platform_ops.registry.models.dags import Asset, Dag, Named
 
 _FILES = {
     "books.py": '''

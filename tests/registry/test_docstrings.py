@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from platform_ops.registry.docstrings import first_sentence, parse, plain
+from platform_ops.registry.classes.docstrings import first_sentence, parse, plain
 
 
 def test_fields_leave_the_prose_and_keep_their_own_markup() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from platform_ops.registry import Catalog
-from platform_ops.registry.model import ClassEntry, Task
+from platform_ops.registry.models.catalog import ClassEntry, Task
 
 
 def entry(catalog: Catalog, name: str) -> ClassEntry:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from platform_ops.registry import Catalog
-from platform_ops.registry.model import ClassEntry, ExtraLink, Raises
-from platform_ops.registry.provider_model import Integration, UriScheme
+from platform_ops.registry.models.catalog import ClassEntry, ExtraLink, Raises
+from platform_ops.registry.models.providers import Integration, UriScheme
 from tests.roots import copied
 
 _MAIN = "from platform_ops.cli import main; main()"

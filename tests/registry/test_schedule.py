@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from platform_ops.registry.schedule import describe
+from platform_ops.registry.dags.schedule import describe
 
 _CRON = "airflow.timetables.trigger.CronTriggerTimetable"
 _INTERVAL = "airflow.timetables.interval.CronDataIntervalTimetable"

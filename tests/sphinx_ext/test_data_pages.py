@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from bs4 import BeautifulSoup, Tag
 
-from platform_ops.registry.dag_model import Asset, BrokenDagFile, Dag, Task, TaskGroup
-from platform_ops.registry.entity_model import Arrival, Column, DataSource, Entity
-from platform_ops.registry.location import Source
-from platform_ops.registry.model import Catalog
+from platform_ops.registry.models.catalog import Catalog
+from platform_ops.registry.models.dags import Asset, BrokenDagFile, Dag, Task, TaskGroup
+from platform_ops.registry.models.entities import Arrival, Column, DataSource, Entity
+from platform_ops.registry.models.location import Source
 from tests.roots import Root
 
 _LOANS = Asset("loans", "platform://library/loans")

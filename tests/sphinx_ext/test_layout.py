@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import combinations
 from xml.etree import ElementTree
 
-from platform_ops.sphinx_ext.drawing import Card, draw
-from platform_ops.sphinx_ext.layout import Box, Layout, arrange
-from platform_ops.sphinx_ext.nesting import nested
+from platform_ops.sphinx_ext.graphics.drawing import Card, draw
+from platform_ops.sphinx_ext.graphics.layout import Box, Layout, arrange
+from platform_ops.sphinx_ext.graphics.nesting import nested
 
 _SIZE = (80.0, 34.0)
 

@@ -16,7 +16,7 @@ from docutils.core import publish_doctree
 from PIL import Image
 
 from platform_ops.registry import Catalog
-from platform_ops.sphinx_ext.markdown import to_markdown
+from platform_ops.sphinx_ext.outputs.markdown import to_markdown
 from tests.roots import Root, copied
 from tests.sphinx_ext.conftest import SHELF_URL
 

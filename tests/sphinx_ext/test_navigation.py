@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup, Tag
 
-from platform_ops.sphinx_ext.wrapping import breakable
+from platform_ops.sphinx_ext.theming.wrapping import breakable
 
 CONF = (
     'project = "tree"\nhtml_theme = "furo"\nextensions = [{extensions}]\nhtml_copy_source = False\n'

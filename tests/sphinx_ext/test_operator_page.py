@@ -9,9 +9,9 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 
 from platform_ops.registry import Catalog
-from platform_ops.registry.dag_model import Asset, Dag, Task
-from platform_ops.registry.entity_model import DataSource, Entity
-from platform_ops.registry.location import Source
+from platform_ops.registry.models.dags import Asset, Dag, Task
+from platform_ops.registry.models.entities import DataSource, Entity
+from platform_ops.registry.models.location import Source
 from tests.roots import Root, copied
 
 _MAIN = "from platform_ops.cli import main; main()"

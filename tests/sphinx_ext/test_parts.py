@@ -7,7 +7,7 @@ import zlib
 import pytest
 from bs4 import BeautifulSoup, Tag
 
-from platform_ops.registry.model import Catalog, Setting
+from platform_ops.registry.models.catalog import Catalog, Setting
 from platform_ops.sphinx_ext.parts import divided
 from platform_ops.sphinx_ext.site import Site
 from tests.roots import Root, copied

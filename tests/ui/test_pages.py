@@ -11,7 +11,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from platform_ops import archive, links
-from platform_ops.archive import Evidence, refused
+from platform_ops.archive import Evidence
+from platform_ops.archive.upkeep import refused
 from platform_ops.entity import Entity, RunIdentity, Slot
 from platform_ops.settings import Settings
 from tests.archive.samples import commit, part, run, slot

@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
-from platform_ops.archive import read, tombstones
 from platform_ops.archive.indexing import reading, scanning, tables
 from platform_ops.archive.indexing.listing import MANIFEST_KEY, Changes, range_of
 from platform_ops.archive.indexing.overview import Overview, overview
@@ -29,7 +28,8 @@ from platform_ops.archive.indexing.rows import (
     microseconds,
     moment,
 )
-from platform_ops.archive.store import Store
+from platform_ops.archive.records import read, tombstones
+from platform_ops.archive.stores.store import Store
 from platform_ops.entity import Entity, Manifest
 from platform_ops.errors import ArchiveCorrupt
 from platform_ops.url_scheme import Template

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from platform_ops.archive.indexing.rows import Listed, microseconds
-from platform_ops.archive.store import Entry, Store, locate
+from platform_ops.archive.stores.store import Entry, Store, locate
 from platform_ops.errors import ArchiveUnavailable
 
 __all__ = ["MANIFEST_KEY", "Changes", "as_listed", "manifests", "range_of"]

@@ -18,7 +18,7 @@ from typing import IO, Any, Final
 
 from platform_ops.archive.indexing.listing import manifests
 from platform_ops.archive.indexing.rows import Listed, Row, row_at
-from platform_ops.archive.store import Store, at
+from platform_ops.archive.stores.store import Store, at
 from platform_ops.errors import ArchiveError
 
 __all__ = ["Reader", "read", "scan", "serve"]

@@ -13,8 +13,8 @@ from typing import Any, Final, TypeVar
 
 from platform_ops.archive.indexing.processes import Reader, read
 from platform_ops.archive.indexing.rows import Listed, Row, bodies_of
-from platform_ops.archive.pack import listing
-from platform_ops.archive.store import Store, locate
+from platform_ops.archive.payloads.pack import listing
+from platform_ops.archive.stores.store import Store, locate
 from platform_ops.errors import ArchiveCorrupt, NotArchived
 
 __all__ = ["bodies", "rows"]

@@ -16,8 +16,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
-from platform_ops.archive import read
-from platform_ops.archive.store import Store, locate
+from platform_ops.archive.records import read
+from platform_ops.archive.stores.store import Store, locate
 from platform_ops.entity import MANIFEST_VERSION, Manifest
 from platform_ops.errors import ArchiveCorrupt, NotArchived, UrlError
 from platform_ops.url_scheme import Template, encode, manifest_key

@@ -17,7 +17,7 @@ from platform_ops.archive.indexing import reading
 from platform_ops.archive.indexing.listing import MANIFEST_KEY, as_listed, manifests
 from platform_ops.archive.indexing.processes import Reader, read
 from platform_ops.archive.indexing.rows import Listed, Row
-from platform_ops.archive.store import Store
+from platform_ops.archive.stores.store import Store
 
 __all__ = ["rows"]
 

@@ -9,7 +9,7 @@ from platform_ops.registry.completeness import classes, dags, emitted, shown, ta
 from platform_ops.registry.completeness.places import located
 from platform_ops.registry.completeness.rules import FROM_FILES, RULES, UNREADABLE
 from platform_ops.registry.config import CatalogConfig
-from platform_ops.registry.model import Catalog
+from platform_ops.registry.models.catalog import Catalog
 
 __all__ = ["RULES", "check"]
 

@@ -17,7 +17,7 @@ from platform_ops.registry.completeness.rules import (
     TEMPLATED,
     TYPE,
 )
-from platform_ops.registry.model import Catalog, ClassEntry
+from platform_ops.registry.models.catalog import Catalog, ClassEntry
 
 __all__ = ["check"]
 

@@ -10,7 +10,7 @@ import ast
 import re
 from typing import Final
 
-from platform_ops.registry.model import Parameter
+from platform_ops.registry.models.catalog import Parameter
 
 __all__ = ["default_fault", "type_fault"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from platform_ops.findings import Finding, Place
 from platform_ops.registry.completeness.rules import DAG_DOC, DAG_OWNER, DAG_TEXT
-from platform_ops.registry.model import Catalog, Dag
+from platform_ops.registry.models.catalog import Catalog, Dag
 
 __all__ = ["check", "place_of"]
 

@@ -18,7 +18,7 @@ from platform_ops.findings import Finding, Place
 from platform_ops.registry.completeness.rules import UNDECLARED
 from platform_ops.registry.config import CatalogConfig
 from platform_ops.registry.discover import folder_of, source_files
-from platform_ops.registry.model import Catalog
+from platform_ops.registry.models.catalog import Catalog
 
 __all__ = ["check"]
 

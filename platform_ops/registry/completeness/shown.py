@@ -8,7 +8,7 @@ from platform_ops.findings import Finding, Place
 from platform_ops.registry.completeness.rules import LEFT_OVER, NEVER_RUN, OUTDATED
 from platform_ops.registry.config import CatalogConfig
 from platform_ops.registry.examples import examples, leftovers, output_path, recorded
-from platform_ops.registry.model import Catalog
+from platform_ops.registry.models.catalog import Catalog
 
 __all__ = ["check", "subjects"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from platform_ops.findings import Finding, Place
 from platform_ops.registry.completeness.rules import ERROR, METRIC, SETTING
-from platform_ops.registry.model import Catalog
+from platform_ops.registry.models.catalog import Catalog
 
 __all__ = ["check"]
 

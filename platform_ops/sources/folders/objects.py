@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from platform_ops.archive import services
+from platform_ops.archive.stores import services
 from platform_ops.errors import (
     ConfigError,
     ExtraMissing,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from platform_ops import archive
-from platform_ops.archive import browse
 from platform_ops.archive.place import templates_of
-from platform_ops.archive.read import manifest_at
-from platform_ops.archive.tombstones import tombstone_at
+from platform_ops.archive.records import browse
+from platform_ops.archive.records.read import manifest_at
+from platform_ops.archive.records.tombstones import tombstone_at
 from platform_ops.entity import Manifest, Slot
 from platform_ops.errors import NotArchived
 from platform_ops.ingest import site_settings

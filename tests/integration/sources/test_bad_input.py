@@ -27,7 +27,7 @@ from platform_ops import (
     ArchivingSqlOperator,
     archive,
 )
-from platform_ops.archive import services
+from platform_ops.archive.stores import services
 from platform_ops.errors import SourceChanged, SourceRejected, SourceUnavailable
 from platform_ops.settings import Settings
 from platform_ops.sources.folders import ftp, sftp

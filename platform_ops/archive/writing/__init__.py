@@ -1,0 +1,1 @@
+"""One capture on its way in: measured, inspected, redacted, and committed once."""

@@ -1,0 +1,1 @@
+"""DAG files as a scheduler sees them: read once, and again when what they are made of changes."""

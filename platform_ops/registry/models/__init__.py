@@ -1,0 +1,1 @@
+"""What a catalogue knows, as frozen values with one JSON form."""

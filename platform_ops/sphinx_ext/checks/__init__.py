@@ -1,0 +1,1 @@
+"""A site held against its rules: links, spelling, and what its pages show."""

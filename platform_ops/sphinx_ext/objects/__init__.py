@@ -1,0 +1,1 @@
+"""The page of each kind of object, and what stands on several of them."""

@@ -1,0 +1,1 @@
+"""What a build writes beside its pages, for programs and for whoever searches."""

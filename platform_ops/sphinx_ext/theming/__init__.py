@@ -1,0 +1,1 @@
+"""What is mended of a theme and its writer: navigation, access, weight and time."""
