@@ -113,6 +113,7 @@ def test_an_interrupt_says_nothing_of_the_archive(disk: Disk) -> None:
     """Exit code 1 would tell a script that something in the archive is at fault."""
     script = (
         "import os, signal, threading\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it\n"
         "from platform_ops.archive.records import browse\n"
         "from platform_ops.cli import main\n"
         "def slots(*_):\n"
