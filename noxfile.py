@@ -219,8 +219,15 @@ def integration(session: nox.Session) -> None:
     session.install("--editable", ".[all]", "--group", "integration", *LOCKED)
     session.env.update(_programs(session, "CHROMIUM", "POSTGRES", "PROMETHEUS"))
     session.env["AZURITE"] = _azurite(session)
-    apart = "--ignore=tests/integration/sources"  # the session below
-    _run_with_grace(session, "pytest", "tests/integration", apart, *session.posargs)
+    apart = [f"--ignore=tests/integration/{each}" for each in ("roles", "sources")]  # see below
+    _run_with_grace(session, "pytest", "tests/integration", *apart, *session.posargs)
+
+
+@nox.session(reuse_venv=True)
+def roles(session: nox.Session) -> None:
+    """Try the archive browser in an Airflow whose people have roles of the FAB auth manager."""
+    session.install("--editable", ".[all]", "--group", "roles", *LOCKED)
+    _run_with_grace(session, "pytest", "tests/integration/roles", *session.posargs)
 
 
 @nox.session(reuse_venv=True)

@@ -22,6 +22,7 @@ NOXFILE = ROOT / "noxfile.py"
 SESSIONS = [
     *("demo", "tests", "lint", "types", "layers", "docs", "docs-live", "integration"),
     *(
+        "roles",
         "sources",
         "races",
         "crashes",
@@ -170,8 +171,8 @@ def test_ci_runs_the_command_of_the_readme_first() -> None:
 
     assert f"python3 {steps[0][1]}" in readme
     assert [name for name, _ in steps] == [
-        *("tests", "lint", "types", "layers", "docs", "integration", "sources"),
-        *("crashes", "races", "foreign", "wheel", "lowest"),
+        *("tests", "lint", "types", "layers", "docs", "integration", "roles"),
+        *("sources", "crashes", "races", "foreign", "wheel", "lowest"),
     ]
 
 

@@ -5,7 +5,7 @@
 | list entities, slots, revisions, manifests | to read assets |
 | read a body: preview, download | also to read XComs of the DAG that archived it |
 | read one that is confidential or personal | also to read connections: whoever may could ask the source |
-| verify, replay | to trigger runs of the DAG that archived it |
+| verify, replay | to trigger runs of the DAG that archived it, and to read them |
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.base_auth_manager import ResourceMethod
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.api_fastapi.auth.managers.models.resource_details import (
     ConnectionDetails,
@@ -82,22 +83,25 @@ class Access:
             raise Forbidden(lacking)
 
     def may_run(self, manifest: Manifest) -> bool:
-        """Whether they may trigger the DAG that archived a revision."""
-        return get_auth_manager().is_authorized_dag(
-            method="POST",
-            access_entity=DagAccessEntity.RUN,
-            details=_dag(manifest),
-            user=self.user,
+        """Whether they may trigger the DAG that archived a revision, and see how that goes."""
+        manager, dag = get_auth_manager(), _dag(manifest)
+        methods: tuple[ResourceMethod, ...] = ("POST", "GET")  # as roles of a site's own part them
+        return all(
+            manager.is_authorized_dag(
+                method=method, access_entity=DagAccessEntity.RUN, details=dag, user=self.user
+            )
+            for method in methods
         )
 
     def require_run(self, manifest: Manifest) -> None:
-        """The right to trigger the DAG that archived a revision.
+        """The right to trigger the DAG that archived a revision, and to see how that goes.
 
         :raises Forbidden: They lack it.
         """
         if not self.may_run(manifest):
             raise Forbidden(
-                f"For this you need the right to trigger runs of the DAG {manifest.run.dag_id}."
+                f"For this you need the right to trigger runs of the DAG {manifest.run.dag_id}, and "
+                "to read them."
             )
 
     def form_token(self, action: str, manifest_url: str) -> str:
