@@ -36,7 +36,11 @@ _SQL_HOOKS: Final = [
     "platform_ops.sources.sqlite",
 ]
 _KEEPING: Final = "Keeping the archive"
-_KEEPING_MODULES: Final = ["platform_ops.maintenance"]
+_KEEPING_MODULES: Final = [
+    "platform_ops.maintenance.copies",
+    "platform_ops.maintenance.requests",
+    "platform_ops.maintenance.shards",
+]
 _TELLING: Final = "Telling people"
 _TELLING_MODULES: Final = ["platform_ops.notify.watch"]
 

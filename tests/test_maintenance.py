@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +13,24 @@ import pytest
 from airflow.sdk import DAG
 
 from platform_ops import archive
+from platform_ops.archive.upkeep.witnesses import parse
 from platform_ops.maintenance import (
     ArchiveEraseOperator,
     ArchiveExpireOperator,
     ArchiveExportOperator,
+    ArchiveHoldOperator,
+    ArchiveReleaseOperator,
     ArchiveShardsOperator,
     ArchiveSweepOperator,
     ArchiveVerifyOperator,
+    ArchiveWitnessOperator,
 )
 from platform_ops.settings import Settings, load
 from platform_ops.testing.runner import DagResult, TaskResult
-from tests.archive.places import Disk
+from tests.archive.places import Bucket, Disk
 from tests.archive.samples import aged, commit, part, run, slot
 from tests.archive.strays import FOLDER, LONG_AGO, orphan
+from tests.fakes.s3 import S3Server
 from tests.test_examples import dag_of
 
 DAY = "2024-03-05"
@@ -195,6 +202,7 @@ def test_erase_of_what_is_held_fails_for_good(
     assert hold.id in str(failed.error)
 
 
+SCOPE = {"scope": "weather.forecast", "time": "2024-03-05T00:00Z", "reason": "lawsuit 7"}
 REQUEST = {"entity": "weather.forecast", "time": "2024-03-05T00:00Z", "reason": "letter 7"}
 
 
@@ -209,6 +217,15 @@ REQUEST = {"entity": "weather.forecast", "time": "2024-03-05T00:00Z", "reason": 
         (ArchiveExportOperator, {"folder": "."}, "is there already"),
         (ArchiveSweepOperator, {"grace_days": 0}, "ConfigError: a grace period of"),
         (ArchiveVerifyOperator, {"share": 2.0}, "ConfigError: share=2.0"),
+        (ArchiveHoldOperator, {"scope": "weather", "reason": " "}, "ConfigError: reason is empty"),
+        (ArchiveHoldOperator, {"scope": ".", "reason": "lawsuit 7"}, "UrlError: entity '.'"),
+        (ArchiveHoldOperator, {**SCOPE, "scope": "weather"}, "a slot has an entity"),
+        (ArchiveHoldOperator, {**SCOPE, "time": "", "map_key": "a"}, "a slot has an entity"),
+        (ArchiveHoldOperator, {**SCOPE, "time": "2024-03-05"}, "has no zone"),
+        (ArchiveReleaseOperator, {"hold": "7", "reason": "settled"}, "NotArchived: '7': no such"),
+        (ArchiveWitnessOperator, {"folder": "heads"}, "ConfigError: 'heads': no store for"),
+        (ArchiveWitnessOperator, {"folder": "ftp://elsewhere/heads"}, "no store for 'ftp'"),
+        (ArchiveWitnessOperator, {"folder": "/", "name": "etc/passwd"}, "is no file's"),
     ],
 )
 def test_what_no_retry_can_cure_fails_for_good(
@@ -227,3 +244,94 @@ def test_the_example_erases_what_it_is_started_with_and_nothing_otherwise(
     asked = {"request": "4711", "entity": "weather.forecast", "time": f"{DAY}T00:00Z", "name": "b"}
     assert run_dag(dag_of("erase_on_request"), at=DAY, conf=asked)["erase"].state == "success"
     assert [each.read() for each in archive.bodies(slot(), platform_archive)] == [b"sunny"]
+
+
+def test_a_hold_keeps_what_it_covers_until_its_release(site: Settings, run_task: RunTask) -> None:
+    asked = {"scope": "weather.forecast", "reason": "lawsuit 7", "by": "counsel"}
+    placed = ran(run_task, ArchiveHoldOperator, **asked).xcom
+    assert ran(run_task, ArchiveHoldOperator, **asked).xcom == placed  # a retry finds its own
+    assert [hold.id for hold, _ in archive.holds(site)] == [placed]
+    assert ran(run_task, ArchiveExpireOperator, delete=True).xcom == {"held": 2, "held_bytes": 10}
+    end = {"hold": placed, "reason": "settled"}
+    ended = ran(run_task, ArchiveReleaseOperator, **end).xcom
+    assert (ended["hold"], ended["reason"]) == (placed, "settled")
+    assert ended["by"].startswith("keeping.keep ")
+    assert ran(run_task, ArchiveReleaseOperator, **end, by="another").xcom == ended
+    assert ran(run_task, ArchiveExpireOperator).xcom == {"to_bury": 2, "to_bury_bytes": 10}
+    again = ran(run_task, ArchiveHoldOperator, **asked).xcom
+    assert again != placed  # what has ended is no hold
+
+
+def test_a_hold_may_cover_one_slot_or_a_source(site: Settings, run_task: RunTask) -> None:
+    one = ran(run_task, ArchiveHoldOperator, **{**SCOPE, "time": "{{ ds }}T00:00Z"}).xcom
+    source = ran(run_task, ArchiveHoldOperator, scope="weather", reason="lawsuit 7").xcom
+    covered = {hold.id: hold.slot or hold.entity or hold.source for hold, _ in archive.holds(site)}
+    assert covered == {one: slot(), source: "weather"}
+
+
+def test_the_example_holds_and_releases_what_it_is_started_with(
+    platform_archive: Settings, run_dag: RunDag
+) -> None:
+    name = "hold_on_request"
+    assert {each.state for each in run_dag(dag_of(name), at=DAY).tasks} == {"skipped"}
+    words = {"matter": "lawsuit 7", "by": "counsel"}
+    first = run_dag(dag_of(name), at=DAY, conf={**words, "scope": "weather"})
+    assert (first["hold"].state, first["release"].state) == ("success", "skipped")
+    second = run_dag(dag_of(name), at=DAY, conf={**words, "hold": first["hold"].xcom})
+    assert (second["hold"].state, second["release"].state) == ("skipped", "success")
+    ((hold, ended),) = archive.holds(platform_archive)
+    assert (hold.scope, hold.by, ended and ended.reason) == ("weather", "counsel", "lawsuit 7")
+
+
+def test_a_witness_keeps_the_newest_of_every_slot_elsewhere(
+    site: Settings, place: Disk, tmp_path: Path, run_task: RunTask
+) -> None:
+    file = tmp_path / "elsewhere" / "heads-20240305.jsonl"
+    to = {"folder": str(file.parent), "name": "heads-{{ ds_nodash }}.jsonl"}
+    done = ran(run_task, ArchiveWitnessOperator, **to).xcom
+    told = "".join(f"{head.to_json()}\n" for head in archive.witness(settings=site)).encode()
+    assert file.read_bytes() == told
+    assert told.count(b"\n") == 2
+    assert done == {"url": f"file://{file}", "slots": 2, "sha256": sha256(told).hexdigest()}
+
+    place.remove(f"meta/{FOLDER}/000002.json")
+    with file.open(encoding="utf-8") as lines:
+        heads = [*parse(lines, str(file))]
+    verdicts = archive.verify(share=0, against=heads, settings=site)
+    kinds = [fault.kind for verdict in verdicts for fault in verdict.faults]
+    assert kinds == ["gone"]
+    refused = ran(run_task, ArchiveWitnessOperator, **to)
+    assert "is there already, and no list is written over" in str(refused.error)
+    assert file.read_bytes() == told
+
+
+def test_a_witness_of_one_shard_goes_to_a_bucket_by_a_connection(
+    site: Settings,
+    s3_server: S3Server,
+    s3_bucket: str,
+    monkeypatch: pytest.MonkeyPatch,
+    run_task: RunTask,
+) -> None:
+    about = {
+        "conn_type": "aws",
+        "login": "testing",
+        "password": "testing",
+        "extra": {"endpoint_url": s3_server.url, "region_name": "us-east-1"},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_FAR", json.dumps(about))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    far = Bucket(s3_server, s3_bucket)
+    to = {"folder": f"{far.root}/", "conn_id": "far", "prefix": FORECAST}
+    done = ran(run_task, ArchiveWitnessOperator, **to).xcom
+    (key,) = far.objects()
+    assert done["url"] == f"{far.root}/{key}"
+    told = far.read(key).decode().splitlines()
+    assert told == [head.to_json() for head in archive.witness(settings=site)]
+
+
+def test_the_example_tells_a_witness(site: Settings, tmp_path: Path, run_dag: RunDag) -> None:
+    ended = run_dag(dag_of("weekly_witness"), at=DAY, conf={"folder": str(tmp_path / "far")})
+    (file,) = (tmp_path / "far").glob("*.jsonl")
+    assert ended["witness"].xcom["url"] == f"file://{file}"
+    assert file.name == "heads-20240305T000000-1.jsonl"

@@ -36,7 +36,9 @@ def classes_of_sources() -> Iterator[type]:
 
     sources = pkgutil.walk_packages(platform_ops.sources.__path__, "platform_ops.sources.")
     for module in (
-        "platform_ops.maintenance",
+        "platform_ops.maintenance.copies",
+        "platform_ops.maintenance.requests",
+        "platform_ops.maintenance.shards",
         "platform_ops.notify.watch",
         *(each.name for each in sources),
     ):

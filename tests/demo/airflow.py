@@ -43,8 +43,10 @@ own operator over our connection type."""
 PAUSED = (
     "archive_maintenance",
     "erase_on_request",
+    "hold_on_request",
     "monthly_prices",
     "partner_deliveries",
+    "weekly_witness",
     "yearly_bag",
 )
 """Those that are there as well, and wait until somebody starts them."""

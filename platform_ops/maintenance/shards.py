@@ -1,4 +1,4 @@
-"""Keeping the archive on Airflow's own workers: verify, expire, sweep, erase and export.
+"""Keeping the archive shard by shard: verify, expire and sweep.
 
 A shard is a prefix of the slots' folders. :class:`ArchiveShardsOperator` lists them, and the others map
 over that list, so that as many workers as there are take part.
@@ -9,20 +9,20 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException
 
 from platform_ops import archive, metrics
-from platform_ops.archive import LeftAlone, Removal, Stray
+from platform_ops.archive import LeftAlone, Stray
 from platform_ops.archive.records.tombstones import PAYLOAD
-from platform_ops.entity import Entity, Slot
-from platform_ops.errors import ConfigError, NotArchived
+from platform_ops.entity import Entity
 from platform_ops.ingest import site_settings
 from platform_ops.ingest.failure import no_vain_retry
+from platform_ops.maintenance.terms import steps
 from platform_ops.url_scheme import Template, decode
 
 if TYPE_CHECKING:
@@ -31,9 +31,7 @@ if TYPE_CHECKING:
     from platform_ops.settings import Settings
 
 __all__ = [
-    "ArchiveEraseOperator",
     "ArchiveExpireOperator",
-    "ArchiveExportOperator",
     "ArchiveShardsOperator",
     "ArchiveSweepOperator",
     "ArchiveVerifyOperator",
@@ -203,131 +201,11 @@ class ArchiveExpireOperator(_ShardOperator):
             if isinstance(each, LeftAlone):
                 yield f"left alone: {each.message}"
                 continue
-            done.update(_steps(each))
+            done.update(steps(each))
             if each.done and each.step == "bury":
                 metrics.emit(metrics.EXPIRED, 1, each.slot.entity)
             elif each.done:
                 metrics.emit(metrics.REMOVED_BYTES, each.size_bytes, each.slot.entity)
-
-
-class ArchiveEraseOperator(BaseOperator):
-    """Erase what one request asks for: a body, a revision, or all of a slot's.
-
-    Without an entity there is no request, and the task is skipped.
-
-    :param entity: Whose, as ``source.name``.
-    :param time: Of the slot, ISO 8601 with a zone.
-    :param reason: The request, in words; the tombstone keeps it.
-    :param by: Who asks for it; the run where it is empty.
-    :param name: Of one body, to erase that alone, in a pack too; all of the revision where empty.
-    :param revision: Its number; every revision of the slot where empty.
-    :param partition_key: Of the slot.
-    :param map_key: Of the slot.
-    :param delete: Do it; it is only named otherwise.
-    :raises ConfigError: The time has no zone or is none, or the revision is no number.
-    :raises ArchiveHeld: A legal hold covers the slot.
-    :raises NotArchived: There is no such slot, revision or body.
-    :raises ArchiveUnavailable: The store is out of reach.
-    """
-
-    template_fields: Sequence[str] = (
-        *("entity", "time", "reason", "by", "name", "revision", "partition_key", "map_key"),
-    )
-
-    def __init__(
-        self,
-        *,
-        entity: str,
-        time: str,
-        reason: str,
-        by: str = "",
-        name: str = "",
-        revision: int | str = "",
-        partition_key: str | None = None,
-        map_key: str | None = None,
-        delete: bool = False,
-        **kwargs: Any,  # Any: as above
-    ) -> None:
-        super().__init__(**kwargs)
-        self.entity = entity
-        self.time = time
-        self.reason = reason
-        self.by = by
-        self.name = name
-        self.revision = revision
-        self.partition_key = partition_key
-        self.map_key = map_key
-        self.delete = delete
-
-    def execute(self, context: Context) -> dict[str, int]:
-        """Name each step in the log; the counts of what was erased go to XCom."""
-        if not self.entity:
-            raise AirflowSkipException("no request: start it with an entity, a time and a reason")
-        run = context["dag_run"]
-        with no_vain_retry():
-            moment = _moment("time", self.time)
-            slot = Slot(Entity.parse(self.entity), moment, self.partition_key, self.map_key)
-            found = archive.erase(
-                slot,
-                _number("revision", self.revision) if self.revision else None,
-                name=self.name or None,
-                reason=self.reason,
-                by=self.by or f"{run.dag_id}.{self.task_id} {run.run_id}",
-                delete=self.delete,
-                settings=site_settings(),
-            )
-        done: Counter[str] = Counter()
-        for each in found:
-            self.log.info("%s %s %s: %s", each.step, each.url, each.body or "", each.reason)
-            done.update(_steps(each))
-            if each.done and each.step == "remove":
-                metrics.emit(metrics.REMOVED_BYTES, each.size_bytes, each.slot.entity)
-        return dict(done)
-
-
-class ArchiveExportOperator(BaseOperator):
-    """Write revisions as a BagIt bag (RFC 8493) into a new folder of the worker.
-
-    A selection that is empty makes no bag, and skips the task.
-
-    :param folder: Where; it appears once the bag is whole.
-    :param entity: Only its revisions, as ``source.name``; every entity's otherwise.
-    :param since: Slots from this time on, ISO 8601 with a zone.
-    :param until: Slots before this time.
-    :raises ConfigError: The folder is there already, or a time is none or has no zone.
-    :raises ArchiveCorrupt: A payload is not what was committed; there is no bag then.
-    """
-
-    template_fields: Sequence[str] = ("folder", "entity", "since", "until")
-
-    def __init__(
-        self,
-        *,
-        folder: str,
-        entity: str | None = None,
-        since: str | None = None,
-        until: str | None = None,
-        **kwargs: Any,  # Any: as above
-    ) -> None:
-        super().__init__(**kwargs)
-        self.folder = folder
-        self.entity = entity
-        self.since = since
-        self.until = until
-
-    def execute(self, context: Context) -> str:  # noqa: ARG002  # the base class's signature
-        """Write it; the folder's path goes to XCom."""
-        with no_vain_retry():
-            since = _moment("since", self.since) if self.since else None
-            until = _moment("until", self.until) if self.until else None
-            try:
-                bag = archive.export(
-                    self.folder, self.entity, since, until, settings=site_settings()
-                )
-            except NotArchived as err:
-                raise AirflowSkipException(str(err)) from err
-        self.log.info("%s: %d revisions, %d bytes", bag.path, bag.manifests, bag.size_bytes)
-        return str(bag.path)
 
 
 class _Entities:
@@ -350,27 +228,5 @@ class _Entities:
         return BESIDE
 
 
-def _moment(name: str, text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"{name}={text!r} is no time; write 2026-01-05T06:00+00:00") from None
-    if found.tzinfo is None:
-        raise ConfigError(f"{name}={text!r} has no zone; write 2026-01-05T06:00+00:00")
-    return found
-
-
-def _number(name: str, text: int | str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ConfigError(f"{name}={text!r} is no number; write 1 or more") from None
-
-
 def _counts(found: Stray) -> dict[str, int]:
     return {"removed" if found.removed else "left": 1, "size_bytes": found.size_bytes}
-
-
-def _steps(found: Removal) -> dict[str, int]:
-    verb = "held" if found.held_by else found.step if found.done else f"to_{found.step}"
-    return {verb: 1, f"{verb}_bytes": found.size_bytes}
