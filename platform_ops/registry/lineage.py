@@ -100,9 +100,16 @@ class Lineage:
         return tuple(sorted({each.name for each in nodes if each.kind == "dag"}))
 
     def _from_sources(self) -> Iterator[Flow]:
+        """By the DAGs that archive an entity; straight to one that no DAG archives."""
+        writers: dict[Node, list[Node]] = defaultdict(list)
+        for dag in self.catalog.dags:
+            for asset in dag.writes:
+                writers[self.node_of(asset)].append(Node("dag", dag.dag_id))
         for each in self.catalog.entities:
-            if each.source:
-                yield Flow(Node("source", each.source), Node("entity", each.name))
+            entity = Node("entity", each.name)
+            for through in writers[entity] or [entity]:
+                if each.source:
+                    yield Flow(Node("source", each.source), through)
 
     def _of_dags(self) -> Iterator[Flow]:
         known = {dag.dag_id for dag in self.catalog.dags}
