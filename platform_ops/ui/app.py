@@ -126,6 +126,7 @@ def entity(request: Request, _: Reader, site: Site) -> Response:
         request,
         "entity.html",
         entity=named,
+        declared=site.declared(named),
         refused=refused.newest(archive.root(site), templates_of(site), named, _REFUSED),
         row=next(shelf.rows(index, site, [(named, next(iter(index.overview(named)), None))])),
         found=found,

@@ -91,6 +91,11 @@ def test_an_entity_shows_what_was_expected_day_by_day(visitor: Visitor, site: Se
     assert visitor.get("entity", name="weather.forecast", day="yesterday").status_code == 400
 
 
+def test_a_name_that_nobody_knows_is_no_entity_that_is_empty(visitor: Visitor) -> None:
+    assert "No entity of this name is declared" in visitor.get("entity", name="weather.gael").text
+    assert "No entity of this name" not in visitor.get("entity", name="weather.gale").text
+
+
 def test_an_entity_tells_what_was_refused_last(visitor: Visitor, site: Settings) -> None:
     store, when = archive.root(site), datetime(2024, 3, 9, 6, tzinfo=UTC)
     for day in range(7):
