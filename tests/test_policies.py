@@ -420,6 +420,30 @@ def test_a_damaged_record_does_not_keep_the_others_from_expiring(
     assert [each.key for each in archive.root().entries("evidence")] == [damaged]
 
 
+def test_verify_names_what_is_wrong_with_it(refused: Evidence, place: Place) -> None:
+    def found(prefix: str = "", share: float = 1) -> list[tuple[str, str]]:
+        verdicts = archive.verify(prefix, share=share)
+        return [(fault.kind, fault.url) for each in verdicts for fault in each.faults]
+
+    body, record = refused.payloads[0].key, next(archive.root().entries("evidence/records")).key
+    intact = place.read(record)
+    shard = archive.shards()[0]
+    assert (shard, found()) == ("v1/shop/orders", [])
+    place.write(body, bytes(refused.size_bytes))
+    digest = [("digest", f"{place.root}/{body}")]
+    assert (found(), found(shard), found("v1/weather"), found(share=0)) == (digest, digest, [], [])
+    place.write(body, b"")
+    assert found(share=0) == [("size", f"{place.root}/{body}")]
+    place.remove(body)
+    assert found(share=0) == [("missing", f"{place.root}/{body}")]
+    place.write(record, intact.replace(b"unparsable", b"unreadable"))
+    assert found() == [("evidence", f"{place.root}/{record}")]
+    elsewhere = record.replace("orders", "others")
+    place.remove(record)
+    place.write(elsewhere, intact)
+    assert found() == [("evidence", f"{place.root}/{elsewhere}")]
+
+
 def test_an_erasure_of_its_slot_takes_it_along(refused: Evidence) -> None:
     gone = archive.erase(refused.slot, reason="a request", by="dpo", delete=True)
     assert [(each.cause, each.done) for each in gone] == [("erased", True)]

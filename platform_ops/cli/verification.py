@@ -128,7 +128,7 @@ class _Tally:
 
     def take(self, verdict: Verdict) -> None:
         """Count one manifest."""
-        self.manifests += 1
+        self.manifests += not verdict.evidence
         self.size_bytes += verdict.size_bytes
         for fault in verdict.faults:
             self.add(fault)

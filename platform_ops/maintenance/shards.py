@@ -94,6 +94,8 @@ class _ShardOperator(BaseOperator):
 class ArchiveVerifyOperator(_ShardOperator):
     """Check every manifest of a shard, the chain between them, and the bytes of its payloads.
 
+    What is kept of refused deliveries is checked alike.
+
     :param prefix: The shard, such as ``v1/weather``; all of the archive where empty.
     :param share: How many of the payloads to read and hash: 1 is all of them, 0 compares sizes only.
         Between, a share of 1/n takes another nth on each day, and all of them in n days.
@@ -112,7 +114,8 @@ class ArchiveVerifyOperator(_ShardOperator):
         for verdict in archive.verify(self.prefix, share=self.share, day=day, settings=site):
             entity = entities.of(verdict.manifest_url)
             read[entity] += verdict.size_bytes
-            done.update(manifests=1, size_bytes=verdict.size_bytes, faults=len(verdict.faults))
+            counts = {"size_bytes": verdict.size_bytes, "faults": len(verdict.faults)}
+            done.update(manifests=not verdict.evidence, **counts)
             for fault in verdict.faults:
                 metrics.emit(metrics.VERIFY_FAULTS, 1, entity, kind=fault.kind)
                 yield f"{fault.kind}: {fault.message}"
@@ -219,7 +222,8 @@ class _Entities:
 
     def of(self, url: str) -> Entity:
         """The entity, or :data:`BESIDE`."""
-        key = url.removeprefix(f"{self._root.url}/")
+        # Of a refused delivery the record lies a level deeper than a manifest.
+        key = url.removeprefix(f"{self._root.url}/").removeprefix("evidence/")
         payload = PAYLOAD.fullmatch(key)
         folder = payload["folder"] if payload else key.partition("/")[2].rpartition("/")[0]
         for levels in (template.split(folder) for template in self._templates):

@@ -109,10 +109,11 @@ def verified(found: Revision, limit_bytes: int) -> list[Verdict] | None:
     All of them, since they share payloads, and each one's manifest holds the digest of the one before.
     """
     size_bytes = 0
-    for entry in found.store.entries(f"data/{found.folder}"):
-        size_bytes += entry.size_bytes
-        if size_bytes > limit_bytes:
-            return None
+    for tree in ("data", "evidence/payloads"):
+        for entry in found.store.entries(f"{tree}/{found.folder}"):
+            size_bytes += entry.size_bytes
+            if size_bytes > limit_bytes:
+                return None
     return list(verify(found.store, found.folder))
 
 

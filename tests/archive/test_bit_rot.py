@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from platform_ops import archive
 from platform_ops.archive.upkeep import holding
+from platform_ops.errors import DeliveryRefused
 from platform_ops.settings import Settings
 from tests.archive.places import Disk, settings_of
 from tests.archive.samples import commit, faults, part, run, slot
@@ -70,17 +72,39 @@ def every_kind(site: Settings) -> None:
     archive.erase(slot(2), name="y", reason="request 1", by="privacy", delete=True, settings=site)
     commit(site, part(b"to erase"), at=slot(3))
     archive.erase(slot(3), reason="request 2", by="privacy", delete=True, settings=site)
+    refuse(site)
     held = holding.place(store, "elsewhere", reason="lawsuit", by="counsel")
     holding.release(store, held.id, reason="settled", by="counsel")
 
 
+def refuse(site: Settings) -> None:
+    """Have two deliveries refused, one of them a pack; what is kept of them is all that is left."""
+    store = archive.root(site)
+    strict = Settings.model_validate(
+        {
+            "archive": {"root": site.archive.root},
+            "sources": {"weather": {"entities": {"forecast": {"on_unparsable": "fail"}}}},
+        }
+    )
+    before = set(store.entries("data"))
+    for pack in (False, True):
+        with ExitStack() as stack:
+            stack.enter_context(pytest.raises(DeliveryRefused))
+            session = archive.session(slot(4), run(f"{pack}"), pack=pack, settings=strict)
+            taking = stack.enter_context(session)
+            taking.write(part(b"{}", "a.json", media_type="application/json"))
+            taking.write(part(b"[1", "b.json", media_type="application/json"))
+    for entry in set(store.entries("data")) - before:  # which a sweep takes, after its grace
+        store.delete(entry.key)
+
+
 def test_a_bit_of_any_one_object_of_any_kind(memory: Path, dice: random.Random) -> None:
-    """Payloads that revisions share, packs and their lists, tombstones, excisions, holds, templates."""
+    """Shared payloads, packs and their lists, tombstones, excisions, evidence, holds, templates."""
     place = Disk(memory / "archive")
     site = settings_of(place)
     every_kind(site)
     kinds = {key.partition("/")[0] for key in place.objects()}
-    assert kinds == {"data", "meta", "templates", "tombstones", "holds"}
+    assert kinds == {"data", "meta", "templates", "tombstones", "holds", "evidence"}
     for key in place.objects():
         for _ in range(10):
             intact = place.read(key)

@@ -138,9 +138,9 @@ def shards(store: Store, templates: Sequence[Template], depth: int = 2) -> list[
     :param depth: 1 is a source, and 2 an entity, by the default template.
     """
     found = {
-        path.partition("/")[2]
+        path.removeprefix(f"{tree}/")
         for template in templates
-        for tree in ("meta", "data")
+        for tree in ("meta", "data", "evidence/records")
         for path in _folders(store, f"{tree}/{template.prefix}", depth)
         if store.level(path).folders
     }

@@ -3,8 +3,8 @@
     {root}/evidence/payloads/{slot folder}/{token}/{name}
     {root}/evidence/records/{slot folder}/{token}.json
 
-The record comes last, and says why. No reader lists either tree; ``archive evidence`` does, and ``expire``
-and ``erase`` remove from it.
+The record comes last, and says why. No reader lists either tree; ``archive evidence`` does, ``verify``
+checks it, and ``expire`` and ``erase`` remove from it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,17 @@ from platform_ops.errors import ArchiveCorrupt
 from platform_ops.sealed import Record
 from platform_ops.url_scheme import Template
 
-__all__ = ["Evidence", "expire", "keep", "listed", "newest", "of_slot"]
+__all__ = [
+    "Evidence",
+    "expire",
+    "keep",
+    "keys",
+    "listed",
+    "misplaced",
+    "newest",
+    "of_slot",
+    "own",
+]
 
 _PAYLOADS: Final = "evidence/payloads"
 _RECORDS: Final = "evidence/records"
@@ -99,6 +109,28 @@ def newest(
 
 def _keys(store: Store, folder: str) -> Iterator[str]:
     return (entry.key for entry in store.entries(folder))
+
+
+def keys(store: Store, prefix: str) -> Iterator[str]:
+    """Keys of every record below a prefix of the slots' folders."""
+    return iter(()) if prefix == BESIDE else _keys(store, f"{_RECORDS}/{prefix}".rstrip("/"))
+
+
+def own(found: Evidence) -> list[Blob]:
+    """The objects that are kept for it alone; any other an earlier revision has."""
+    blobs = dict.fromkeys(blob for each in found.payloads for blob in each.blobs)
+    return [blob for blob in blobs if blob.key.startswith(f"{_PAYLOADS}/")]
+
+
+def misplaced(key: str, found: Evidence) -> str | None:
+    """Why a record does not belong under its key, in words; None where it does."""
+    folder, _, name = key.removeprefix(f"{_RECORDS}/").rpartition("/")
+    if name != f"{found.token}.json":
+        return f"belongs under {found.token}.json"
+    place = f"{_PAYLOADS}/{folder}/{found.token}/"
+    if any(not blob.key.startswith(place) for blob in own(found)):
+        return "belongs to the slot whose payloads it names"
+    return None
 
 
 def listed(

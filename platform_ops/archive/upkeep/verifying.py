@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Final, Literal, TypeVar
 
 from platform_ops.archive.records import read
@@ -27,10 +27,11 @@ from platform_ops.archive.records.excisions import (
 )
 from platform_ops.archive.records.history import BESIDE, Listed, continues, listed
 from platform_ops.archive.records.tombstones import Tombstone, tombstone_key
-from platform_ops.archive.stores.store import Store, locate
-from platform_ops.archive.upkeep import holding
+from platform_ops.archive.stores.store import Entry, Store, locate
+from platform_ops.archive.upkeep import holding, refused
+from platform_ops.archive.upkeep.refused import Evidence
 from platform_ops.entity import Blob, Manifest
-from platform_ops.errors import ArchiveError, ConfigError
+from platform_ops.errors import ArchiveError, ConfigError, NotArchived
 
 __all__ = ["Fault", "FaultKind", "Verdict", "verify"]
 
@@ -45,6 +46,7 @@ FaultKind = Literal[
     "tombstone",
     "hold",
     "template",
+    "evidence",
     "gone",
     "rewritten",
 ]
@@ -66,8 +68,9 @@ class Fault:
     :param kind: ``manifest`` damaged or unreadable, ``place`` not where its slot belongs, ``chain``
         broken, a payload ``missing``, of another ``size``, with another ``digest``, or one that the
         store does not give: ``unreadable``; a ``tombstone``, ``hold`` or ``template`` that is damaged
-        or of nothing that is there; a manifest that an index or a witness has seen and
-        that is ``gone``, or that is another one than a witness has seen: ``rewritten``.
+        or of nothing that is there; a record of ``evidence`` that is damaged or misplaced; a manifest
+        that an index or a witness has seen and that is ``gone``, or that is another one than a witness
+        has seen: ``rewritten``.
     :param url: What is wrong, exactly; nothing is named twice for one cause.
     """
 
@@ -82,11 +85,13 @@ class Verdict:
 
     :param manifest_url: Where it is; of another record where only that is at fault.
     :param size_bytes: Payload bytes that were read and hashed for it.
+    :param evidence: It is of the record of a refused delivery, in place of a manifest.
     """
 
     manifest_url: str
     faults: tuple[Fault, ...]
     size_bytes: int
+    evidence: bool = False
 
 
 def verify(
@@ -94,7 +99,8 @@ def verify(
 ) -> Iterator[Verdict]:
     """Check every manifest below a prefix of the slot folders, in the order of their keys.
 
-    A payload that several revisions share is checked once, with the oldest of them.
+    A payload that several revisions share is checked once, with the oldest of them. What is kept of
+    refused deliveries follows, record by record.
 
     :param prefix: Such as ``v1/weather``; all of the archive, its templates and its holds, where empty.
     :param share: How many of the payloads to read and hash: 1 is all of them, 0 compares sizes only.
@@ -125,7 +131,10 @@ def _verify(store: Store, prefix: str, chosen: Callable[[str], bool]) -> Iterato
             pool, _SLOTS_AHEAD, partial(_check_slot, store, chosen), listed(store, prefix)
         )
         waiting: deque[tuple[_Draft, list[Future[list[Fault]]]]] = deque()
-        for draft in (draft for drafts in slots for draft in drafts):
+        kept = _ahead(
+            pool, _SLOTS_AHEAD, partial(_check_refused, store, chosen), refused.keys(store, prefix)
+        )
+        for draft in chain(chain.from_iterable(slots), kept):
             work = [pool.submit(_hash, store, batch) for batch in _batches(draft.blobs)]
             waiting.append((draft, work))
             while sum(len(each) for _, each in waiting) > _BATCHES_AHEAD or len(waiting) > 512:
@@ -158,6 +167,7 @@ class _Draft:
     url: str
     faults: list[Fault] = field(default_factory=list)
     blobs: list[Blob] = field(default_factory=list)
+    evidence: bool = False
 
     def fault(self, kind: FaultKind, message: str, url: str | None = None) -> None:
         self.faults.append(Fault(kind, url or self.url, f"{url or self.url}: {message}"))
@@ -166,7 +176,7 @@ class _Draft:
 def _settled(draft: _Draft, work: list[Future[list[Fault]]]) -> Verdict:
     faults = [fault for each in work for fault in each.result()]
     size_bytes = sum(blob.size_bytes for blob in draft.blobs)
-    return Verdict(draft.url, (*draft.faults, *faults), size_bytes)
+    return Verdict(draft.url, (*draft.faults, *faults), size_bytes, draft.evidence)
 
 
 def _check_slot(store: Store, chosen: Callable[[str], bool], slot: Listed) -> list[_Draft]:
@@ -195,7 +205,9 @@ def _check_slot(store: Store, chosen: Callable[[str], bool], slot: Listed) -> li
         before.check_tombstone(draft, store, key)
         before.check_excisions(draft, store, key)
         named = [] if buried else [blob for each in manifest.payloads for blob in each.blobs]
-        whole = [blob for blob in named if blob not in seen and _sized(store, slot, blob, draft)]
+        whole = [
+            blob for blob in named if blob not in seen and _sized(store, slot.objects, blob, draft)
+        ]
         draft.blobs = [blob for blob in whole if chosen(blob.key)]
         seen.update(named)
     return [*drafts, *_widowed(store, slot)]
@@ -298,12 +310,35 @@ def _grave(key: str) -> str:
     return hit["revision"] if hit else key.removesuffix(".json")
 
 
-def _sized(store: Store, slot: Listed, blob: Blob, draft: _Draft) -> bool:
+def _check_refused(store: Store, chosen: Callable[[str], bool], key: str) -> _Draft:
+    """Check the record of a refused delivery; say which of its own payloads to hash.
+
+    What an earlier revision lent is checked with that one.
+    """
+    draft = _Draft(locate(store, key), evidence=True)
+    try:
+        found = Evidence.from_json(store.read(key), draft.url)
+    except NotArchived:
+        return draft  # it has expired since it was listed
+    except ArchiveError as err:
+        draft.faults.append(Fault("evidence", draft.url, str(err)))
+        return draft
+    if (misplaced := refused.misplaced(key, found)) is not None:
+        draft.fault("evidence", misplaced)
+        return draft
+    own = refused.own(found)
+    draft.blobs = [blob for blob in own if _sized(store, {}, blob, draft) and chosen(blob.key)]
+    if draft.faults and store.stat(key) is None:  # it expires meanwhile, its payloads first
+        return _Draft(draft.url, evidence=True)
+    return draft
+
+
+def _sized(store: Store, listed: Mapping[str, Entry], blob: Blob, draft: _Draft) -> bool:
     """Whether an object is there, in its size."""
     url = locate(store, blob.key)
     try:
         # The listing may be older than the manifest: the store has the last word.
-        found = slot.objects.get(blob.key)
+        found = listed.get(blob.key)
         if found is None or found.size_bytes != blob.size_bytes:
             found = store.stat(blob.key)
     except ArchiveError as err:
