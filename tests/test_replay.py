@@ -135,3 +135,27 @@ def test_a_revision_whose_payloads_were_removed_is_refused_at_once(
     assert isinstance(missed.error, AirflowFailException)
     assert "revision 1 was expired on 2024-04-01 00:00Z by keeper: 30 days" in str(missed.error)
     assert len(server.requests) == asked
+
+
+def test_a_mixed_backfill_replays_what_is_archived_and_refuses_or_fetches_the_rest(
+    server: Wire, ours: Run
+) -> None:
+    days = [f"2024-03-0{day}" for day in range(1, 6)]
+    archived = {day: ours(day, run_id=f"first-{day}").xcom for day in days[1::2]}
+    asked = len(server.requests)
+
+    replayed = {day: ours(day, REPLAY, f"backfill-{day}") for day in days}
+    assert {day: ran.xcom for day, ran in replayed.items() if ran.state == "success"} == archived
+    refused = {day: ran.error for day, ran in replayed.items() if ran.state == "failed"}
+    assert list(refused) == days[0::2]
+    for day, error in refused.items():
+        assert isinstance(error, AirflowFailException)  # at once: no retry would find more
+        assert f"NotArchived: weather.forecast {day}T00:00:00Z" in str(error)
+    assert len(server.requests) == asked
+
+    auto = {"platform_ops": {"mode": "auto"}}
+    fetched = {day: ours(day, auto, f"backfill-{day}").xcom for day in refused}
+    assert len(server.requests) == asked + len(refused)
+    again = {day: ours(day, REPLAY, f"second-{day}").xcom for day in days}
+    assert again == archived | fetched
+    assert len(server.requests) == asked + len(refused)
