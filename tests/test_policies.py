@@ -376,9 +376,9 @@ def refused(agree: Any) -> Evidence:
     return found
 
 
-def test_no_reader_and_no_check_of_the_archive_sees_it(refused: Evidence) -> None:
+def test_no_reader_sees_it_and_no_check_finds_fault_with_it(refused: Evidence) -> None:
     assert len(list(archive.find(ENTITY))) == len(archive.files(ENTITY)) == 1
-    assert [each.faults for each in archive.verify()] == [()]
+    assert [(each.evidence, each.faults) for each in archive.verify()] == [(False, ()), (True, ())]
     assert not list(archive.sweep())
     record = next(iter(archive.root().entries("evidence/records")))
     assert json.loads(archive.root().read(record.key))["check"] == "unparsable"

@@ -114,7 +114,7 @@ def registered_operators() -> set[type[BaseOperator]]:
         each
         for group in get_provider_info()["operators"]
         for module in group["python-modules"]
-        if module not in KEEPING
+        if not module.startswith(KEEPING)
         for each in _public(module)
         if isinstance(each, type) and issubclass(each, BaseOperator)
     }
